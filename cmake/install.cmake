@@ -1,0 +1,20 @@
+# `cmake --install`: headers under include/papilio, static libraries, the package papilio for find_package, and the
+# executables with the prefix papilio-.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/papilio")
+set(parts core layers optim data models)
+foreach(part ${parts})
+  install(DIRECTORY ${part}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/papilio/${part}
+          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE PATTERN "papilio.h" EXCLUDE)
+  install(TARGETS papilio_${part} EXPORT papilio-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endforeach()
+install(FILES models/papilio.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/papilio)
+install(TARGETS papilio_papilio EXPORT papilio-targets)
+install(EXPORT papilio-targets NAMESPACE papilio:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/papilio-config.cmake.in "${PROJECT_BINARY_DIR}/papilio-config.cmake"
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/papilio-config-version.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/papilio-config.cmake" "${PROJECT_BINARY_DIR}/papilio-config-version.cmake"
+              cmake/FindDnnl.cmake cmake/FindOpenBlas.cmake cmake/FindStb.cmake DESTINATION ${package_dir})

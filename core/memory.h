@@ -1,0 +1,57 @@
+// The caching allocator behind every Tensor. Memory comes from the system in big blocks that ask for huge pages, and
+// returned blocks are kept by size class: a training step in steady state asks the system for nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace papilio {
+
+namespace memory {
+
+inline constexpr size_t kAlignment = 64;
+
+/// A block of at least `bytes` bytes (never null, also for 0), 64-byte aligned, uninitialised. Thread-safe.
+/// Throws Error that names the size when the system has no memory.
+void* allocate(size_t bytes);
+/// Returns a block of allocate(bytes) to its size class.
+void release(void* block, size_t bytes) noexcept;
+
+struct Stats {
+  int64_t system_requests;  ///< how often the system was asked for memory
+  int64_t reserved;         ///< bytes held from the system
+  int64_t in_use;           ///< bytes handed out, rounded up to the size class
+  int64_t peak;             ///< the largest `in_use` so far
+};
+Stats stats();
+
+/// Gives unused big blocks back to the system.
+void trim();
+
+}  // namespace memory
+
+/// Scratch memory of one scope: uninitialised, 64-byte aligned, from the caching allocator.
+class Buffer {
+ public:
+  explicit Buffer(size_t bytes) : data_(memory::allocate(bytes)), bytes_(bytes) {}
+  ~Buffer() {
+    if (data_) memory::release(data_, bytes_);
+  }
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+  Buffer& operator=(Buffer&&) = delete;
+
+  void* data() const { return data_; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_;
+  size_t bytes_;
+};
+
+}  // namespace papilio

@@ -1,0 +1,75 @@
+// Parameter: a named, trained Tensor with its gradient and hints for the optimizer.
+#pragma once
+
+#include <memory>
+#include <source_location>
+#include <string>
+
+#include "papilio/core/tensor.h"
+
+namespace papilio {
+
+namespace detail {
+struct ParameterState;
+}
+
+struct ParameterHints {
+  bool weight_decay = true;      ///< false for biases, norms and structured weights
+  double learning_rate_scale = 1;
+};
+
+/// A handle: copies are the same parameter, with one value, gradient and name. A Parameter that is a member of two
+/// modules is therefore trained once, saved once and shared. Its value converts to `const Tensor&` for ops.
+class Parameter {
+ public:
+  /// No parameter, as the bias of a layer without one: defined() is false.
+  Parameter() = default;
+  /// The place where it is made is remembered for error messages.
+  explicit Parameter(Tensor value, ParameterHints hints = {},
+                     std::source_location place = std::source_location::current());
+
+  bool defined() const { return state_ != nullptr; }
+  const Tensor& value() const;
+  operator const Tensor&() const { return value(); }
+  /// For optimizers, loading and averaging. Raises the version.
+  Tensor& mutable_value();
+
+  /// The sum of the gradients since the last clear_gradient(); undefined when there was none.
+  const Tensor& gradient() const;
+  Tensor& mutable_gradient();
+  void clear_gradient();
+  /// Adds to the gradient. Throws Error unless shape and dtype are the value's.
+  void accumulate(Tensor gradient);
+
+  const ParameterHints& hints() const;
+  ParameterHints& mutable_hints();
+  /// A frozen parameter is a constant: tapes record no gradient for it.
+  bool frozen() const;
+  void freeze(bool frozen = true);
+
+  /// Path of the parameter in the module that listed it last, "hidden.twiddle"; empty before.
+  const std::string& name() const;
+  void set_name(std::string name);
+  /// "linear.cc:21", where it was made.
+  std::string place() const;
+  /// Set by an optimizer that steps this parameter.
+  void set_listed();
+  bool listed() const;
+
+  bool operator==(const Parameter& other) const { return state_ == other.state_; }
+  const void* identity() const { return state_.get(); }
+
+  /// Another handle to a state that the library holds.
+  explicit Parameter(std::shared_ptr<detail::ParameterState> state) : state_(std::move(state)) {}
+
+ private:
+  detail::ParameterState& state() const;
+
+  std::shared_ptr<detail::ParameterState> state_;
+};
+
+/// Throws Error when backward() on this thread gave a gradient to a parameter that no optimizer lists; the message has
+/// its shape and the place where it was made. Optimizers call it at the end of step().
+void check_all_listed();
+
+}  // namespace papilio

@@ -1,0 +1,31 @@
+// What a Tensor handle points to. For tensor.cc, tape.cc and parameter.cc only.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "papilio/core/memory.h"
+#include "papilio/core/tensor.h"
+
+namespace papilio::detail {
+
+struct Storage {
+  explicit Storage(size_t bytes) : buffer(bytes) {}
+  Buffer buffer;
+  std::atomic<uint64_t> version{0};
+};
+
+struct ParameterState;
+
+struct TensorState {
+  Shape shape;
+  DType dtype;
+  std::shared_ptr<Storage> storage;
+  // The tape that recorded the op which made this tensor, and the tensor's slot there; 0 when none did.
+  uint64_t tape = 0;
+  int32_t slot = -1;
+  // The parameter whose value this is.
+  std::weak_ptr<ParameterState> parameter;
+};
+
+}  // namespace papilio::detail
