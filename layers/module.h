@@ -34,10 +34,11 @@ class Module {
   virtual std::string describe() const { return "Module"; }
   /// Cost of forward() on an input of that shape, of this module's own work alone: its children count themselves.
   virtual Cost cost(const Shape& /*input*/) const { return {}; }
-  /// Name under which models::load() finds the factory that makes this module, and what the factory is given. An empty
-  /// name: the module is saved and loaded by its weights alone.
-  virtual std::string model_name() const { return {}; }
+  /// What the factory of a registered model needs to make this module again; empty by default.
   virtual Config config() const { return {}; }
+  /// What one example must look like, {"height": 32, "width": 32, "channels": 1, "grayscale": true}; travels in checkpoints,
+  /// so that a file alone is enough to classify a picture. Empty: unknown.
+  virtual Config input() const { return {}; }
 
   /// The trained parameters in the order of fields(), each once, and each named with its path.
   std::vector<Parameter> parameters();
