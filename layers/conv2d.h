@@ -1,0 +1,42 @@
+// Conv2d: convolution of channels-last images.
+#pragma once
+
+#include <string>
+
+#include "papilio/core/random.h"
+#include "papilio/layers/module.h"
+
+namespace papilio {
+
+struct Conv2dLayerOptions {
+  int64_t stride = 1, padding = 0, dilation = 1, groups = 1;  ///< the same in both directions
+  bool bias = true;
+  DType dtype = DType::f32;
+  std::string init = "uniform";  ///< or "normal"
+};
+
+/// x [batch, height, width, in] -> [batch, oh, ow, out], as the op conv2d; groups = in = out is
+/// depthwise. Parameters: weight [out, in/groups, kernel, kernel] and bias [out], uniform in
+/// +-1/sqrt(fan in), fan in = in/groups kernel^2; init = "normal" draws the weight from N(0, 1/fan
+/// in).
+class Conv2d : public Module {
+ public:
+  /// Throws Error unless all sizes are >= 1 and groups divides both channel numbers.
+  Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel,
+         const Conv2dLayerOptions& options, Rng rng);
+
+  Tensor forward(const Tensor& x) override;
+  void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
+  std::string describe() const override;
+  Cost cost(const Shape& input) const override;
+
+  const Parameter& weight() const { return weight_; }
+  const Parameter& bias() const { return bias_; }
+
+ private:
+  int64_t in_, out_, kernel_;
+  Conv2dOptions options_;
+  Parameter weight_, bias_;
+};
+
+}  // namespace papilio

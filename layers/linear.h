@@ -1,0 +1,37 @@
+// Linear: the dense layer.
+#pragma once
+
+#include <string>
+
+#include "papilio/layers/structured_linear.h"
+
+namespace papilio {
+
+struct LinearOptions {
+  bool bias = true;
+  DType dtype = DType::f32;
+  std::string init = "uniform";  ///< or "normal"
+};
+
+/// x [..., in] -> x W^T + bias [..., out]; weight [out, in], bias [out], named so. Weights and bias
+/// begin uniform in
+/// +-1/sqrt(in), as in PyTorch; init = "normal" draws the weight from N(0, 1/in).
+class Linear : public StructuredLinear {
+ public:
+  Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng);
+
+  Tensor forward(const Tensor& x) override;
+  Tensor multiply(const Tensor& x) override;
+  void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
+  std::string describe() const override { return described("Linear", {}); }
+
+  const Parameter& weight() const { return weight_; }
+
+ protected:
+  int64_t flops_per_row() const override;
+
+ private:
+  Parameter weight_;
+};
+
+}  // namespace papilio

@@ -1,0 +1,81 @@
+// Normalising layers: by the statistics of the batch, of the row, or of the training data.
+#pragma once
+
+#include <string>
+
+#include "papilio/layers/module.h"
+
+namespace papilio {
+
+struct BatchNormOptions {
+  double epsilon = 1e-5;
+  double momentum = 0.1;  ///< weight of the new batch in the running statistics
+  DType dtype = DType::f32;
+};
+
+/// Normalises every channel, the last axis of x [..., channels] of any rank >= 2, then scales by
+/// `weight` and shifts by `bias`. While a Tape records and the layer is not frozen: by the
+/// statistics of the batch, which also move the buffers `running_mean` and `running_var` (the
+/// unbiased variance, as in PyTorch). Otherwise by these buffers.
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(int64_t channels, const BatchNormOptions& options = {});
+
+  Tensor forward(const Tensor& x) override;
+  void fields(Fields& f) override {
+    f("weight", weight_), f("bias", bias_), f("running_mean", mean_), f("running_var", variance_);
+  }
+  std::string describe() const override;
+  Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
+
+ private:
+  void track(const BatchStatistics& batch, int64_t count);
+
+  int64_t channels_;
+  BatchNormOptions options_;
+  Parameter weight_, bias_;
+  Tensor mean_, variance_;
+};
+
+struct LayerNormOptions {
+  double epsilon = 1e-5;
+  DType dtype = DType::f32;
+};
+
+/// Normalises every row, the last axis of x [..., features], then scales by `weight` and shifts by
+/// `bias`.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(int64_t features, const LayerNormOptions& options = {});
+
+  Tensor forward(const Tensor& x) override;
+  void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
+  std::string describe() const override;
+  Cost cost(const Shape& input) const override { return {.flops = 7 * input.numel()}; }
+
+ private:
+  int64_t features_;
+  double epsilon_;
+  Parameter weight_, bias_;
+};
+
+/// (x - mean) / deviation with fixed statistics, the first layer of a model: they are its buffers,
+/// so that a checkpoint takes pictures as they are. A deviation of 0, as of a pixel that is always
+/// 0, counts as 1.
+class Standardize : public Module {
+ public:
+  /// Statistics of the trailing axes of x: [features], [channels] or [height, width, channels].
+  Standardize(const Tensor& mean, const Tensor& deviation);
+  /// Mean 0 and deviation 1, to be loaded.
+  explicit Standardize(const Shape& shape, DType dtype = DType::f32);
+
+  Tensor forward(const Tensor& x) override;
+  void fields(Fields& f) override { f("mean", mean_), f("deviation", deviation_); }
+  std::string describe() const override;
+  Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
+
+ private:
+  Tensor mean_, deviation_;
+};
+
+}  // namespace papilio

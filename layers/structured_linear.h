@@ -1,0 +1,53 @@
+// StructuredLinear: the base of every layer that multiplies by one matrix, dense or structured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "papilio/core/random.h"
+#include "papilio/layers/module.h"
+
+namespace papilio {
+
+/// y = x M^T + bias on the last axis: x [..., in_features] -> y [..., out_features].
+class StructuredLinear : public Module {
+ public:
+  int64_t in_features() const { return in_features_; }
+  int64_t out_features() const { return out_features_; }
+  /// Of the input and of the output.
+  DType dtype() const { return dtype_; }
+  const Parameter& bias() const { return bias_; }
+
+  /// multiply(x) + bias. Throws Error unless the last axis of x is in_features().
+  Tensor forward(const Tensor& x) override;
+  /// x M^T without the bias.
+  virtual Tensor multiply(const Tensor& x) = 0;
+  /// M [out_features, in_features], made by multiplying the identity; unknown to tapes.
+  Tensor to_dense();
+  /// Real numbers in the trained parameters, the bias left out: the "hidden parameters" of the
+  /// papers.
+  int64_t matrix_parameters();
+
+  /// A dense layer of the same features, dtype and bias is the equivalent.
+  Cost cost(const Shape& input) const override;
+
+ protected:
+  /// `name` stands in messages. The bias, if any, is uniform in +-1/sqrt(in). Throws Error unless
+  /// both sizes are >= 1.
+  StructuredLinear(const char* name, int64_t in_features, int64_t out_features, bool bias,
+                   DType dtype, Rng rng);
+
+  void check_input(const Tensor& x) const;
+  Tensor add_bias(const Tensor& y) const;
+  /// Of multiply() on one row.
+  virtual int64_t flops_per_row() const = 0;
+  /// "Butterfly(1024, 512, c64, tied)": the type, both sizes and what else is said.
+  std::string described(const char* type, const std::string& details) const;
+
+  const char* name_;
+  int64_t in_features_, out_features_;
+  DType dtype_;
+  Parameter bias_;
+};
+
+}  // namespace papilio

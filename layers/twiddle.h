@@ -1,0 +1,42 @@
+// Twiddles: the sizes, initial values and rearrangements that the butterfly layers share.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "papilio/core/random.h"
+#include "papilio/core/tensor.h"
+
+namespace papilio {
+
+/// The power of two at or above `features`.
+int64_t butterfly_size(int64_t features);
+/// log2 of a power of two.
+int64_t log2_exact(int64_t n);
+/// Flops of one row through one n x n block: 6 a 2 x 2 matrix, 28 when complex.
+int64_t block_flops(int64_t n, DType dtype);
+
+/// (nstacks, nblocks, log2 n, n/2, 2, 2), or tied (nstacks, nblocks, n-1, 2, 2).
+Shape twiddle_shape(int64_t nstacks, int64_t nblocks, int64_t n, bool tied);
+
+/// The twiddle of a new layer. Every 2 x 2 matrix by itself, so that the product keeps the mean
+/// square of its input:
+///   randn     entries N(0, 1/2); complex with E|z|^2 = 1/2
+///   ortho     a rotation or reflection by a uniform angle; complex: uniform (Haar) in U(2)
+///   identity  I
+/// and complex only, block 0 the unitary discrete Fourier transform or its inverse without its bit
+/// reversal, the other blocks I: with increasing strides feed x[bit_reversal(n)], with decreasing
+/// ones read y[bit_reversal(n)]:
+///   fft, ifft
+/// Throws Error that lists the names for another `init`, and when a real dtype is asked for a
+/// Fourier transform.
+Tensor initial_twiddle(std::string_view init, int64_t nstacks, int64_t nblocks, int64_t n,
+                       bool tied, bool increasing_stride, DType dtype, Rng rng);
+
+/// The twiddle of the transposed matrix of every stack, differentiable; its first direction is the
+/// opposite of the last one of `twiddle`. Untied (nstacks, nblocks, log2 n, n/2, 2, 2).
+Tensor transposed_twiddle(const Tensor& twiddle);
+/// The complex conjugate, differentiable; of a real tensor the tensor itself.
+Tensor conjugated(const Tensor& x);
+
+}  // namespace papilio
