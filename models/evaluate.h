@@ -1,0 +1,59 @@
+// How good and how fast a model is. Training and evaluation share score(), so that their figures agree exactly.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "papilio/data/dataset.h"
+#include "papilio/layers/module.h"
+
+namespace papilio::models {
+
+struct Score {
+  int64_t images = 0;
+  double accuracy = 0;                 ///< share of images whose largest logit is at the label, in [0, 1]
+  double loss = 0;                     ///< mean cross-entropy
+  std::vector<double> class_accuracy;  ///< by label; NaN for a class without images
+};
+
+/// Runs a classifier over a data set in batches of 256, the last one smaller, without a tape. `each_logits` sees the
+/// logits [batch, classes] of every batch in order. Throws Error when the model does not give one row of logits an image.
+Score score(Module& model, const data::AnyDataset& dataset,
+            const std::function<void(const Tensor&)>& each_logits = {});
+
+struct Speed {
+  double latency_us = 0;         ///< median time of forward() on one example
+  double images_per_second = 0;  ///< of forward() in batches of 256, from the median time
+};
+/// Times forward() on random input of the shape of one example, in this thread's number of threads, for about a second.
+Speed measure_speed(Module& model, const Shape& example);
+
+/// Everything that `evaluate` prints. What is unknown is absent.
+struct Report {
+  std::string model, data;
+  std::optional<Score> score;
+  std::vector<std::string> classes;
+  int64_t parameters = 0;                    ///< real numbers in trained tensors
+  std::optional<int64_t> hidden_parameters;  ///< of CompressedMlp's hidden layer, without its bias
+  std::optional<double> compression;         ///< of CompressedMlp
+  std::optional<Speed> speed;
+
+  /// Keys: model, data, images, accuracy, loss, class_accuracy, parameters, hidden_parameters, compression, latency_us,
+  /// images_per_second; absent ones are null.
+  Config to_config() const;
+};
+std::ostream& operator<<(std::ostream& out, const Report& report);
+
+/// score() and measure_speed() in one report.
+Report evaluate(Module& model, const data::AnyDataset& dataset,
+                const std::function<void(const Tensor&)>& each_logits = {});
+/// The report without data: `example` is the shape of one example, [] if unknown, which leaves the speed out.
+Report evaluate_speed(Module& model, const Shape& example);
+
+/// Shape [height, width, channels] of Module::input() or a checkpoint's input block; [] when it is not known.
+Shape example_shape(const Config& input);
+
+}  // namespace papilio::models

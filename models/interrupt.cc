@@ -1,0 +1,32 @@
+#include "papilio/models/interrupt.h"
+
+#include <signal.h>
+
+#include <array>
+#include <atomic>
+
+namespace papilio::models {
+namespace {
+
+constexpr std::array kSignals = {SIGINT, SIGTERM};
+
+std::atomic<bool> flag{false};
+std::array<struct sigaction, kSignals.size()> previous;
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  flag = false;
+  struct sigaction action {};
+  action.sa_handler = [](int) { flag = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: the end
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &previous[i]);
+}
+
+Interrupt::~Interrupt() {
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous[i], nullptr);
+}
+
+bool Interrupt::requested() { return flag; }
+
+}  // namespace papilio::models
