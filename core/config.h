@@ -30,13 +30,17 @@ class Config {
   Config(std::string_view value) : value_(std::string(value)) {}
   Config(std::string value) : value_(std::move(value)) {}
   Config(Array value) : value_(std::move(value)) {}
+  /// Throws Error when a key is there twice; so does the next.
+  Config(Object value);
   /// An object: Config{{"width", 1024}, {"hidden", "butterfly"}}.
   Config(std::initializer_list<std::pair<std::string, Config>> members);
   static Config object() { return Config(std::initializer_list<std::pair<std::string, Config>>{}); }
 
-  /// Throws Error with the position when `json` is not a JSON text, nests deeper than 64 or has a key twice.
+  /// Throws Error with the position when `json` is not a JSON text, and when it nests deeper than 64, has a key twice in
+  /// one object, or an integer that needs more than 64 bits.
   static Config parse(std::string_view json);
-  /// JSON; indent 0 is one line. Numbers read back as the same bits; NaN and infinities are written as null.
+  /// JSON; indent 0 is one line. Numbers read back as the same bits; NaN and infinities are written as null. Throws Error
+  /// when a string is not UTF-8.
   std::string dump(int indent = 0) const;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -76,6 +80,10 @@ class Config {
   bool operator==(const Config& other) const = default;
 
  private:
+  template <class T>
+  const T& as(std::string_view expected) const;
+  void dump(std::string& out, int indent, int margin) const;
+
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;
 };
 

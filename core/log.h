@@ -1,6 +1,7 @@
 // The library's log: one line an event, to the standard error stream and, where a run folder is open, to its log.txt.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class File {
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+
+ private:
+  std::shared_ptr<void> sink_;
 };
 
 }  // namespace papilio::log
