@@ -67,14 +67,6 @@ Config CompressedMlp::config() const {
   return config;
 }
 
-int64_t CompressedMlp::hidden_parameters() {
-  int64_t count = 0;
-  for (const Parameter& p : hidden_->parameters())
-    if (p.name() != "bias") count += real_count(p.value());
-  parameters();  // names them by their paths in this model again
-  return count;
-}
-
 double CompressedMlp::compression() {
   if (options_.hidden == "dense") return 1;
   const int64_t head = options_.width * options_.classes + options_.classes;

@@ -7,7 +7,7 @@
 #include "papilio/data/statistics.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/module.h"
-#include "papilio/layers/standardize.h"
+#include "papilio/layers/norm.h"
 #include "papilio/layers/structured_linear.h"
 
 namespace papilio::models {
@@ -34,7 +34,7 @@ class CompressedMlp : public Module {
   Config input() const override { return options_.statistics.input; }
 
   /// Real numbers in the hidden layer without its bias, as the paper counts.
-  int64_t hidden_parameters();
+  int64_t hidden_parameters() { return hidden_->matrix_parameters(); }
   /// The paper's compression factor: inputs x width of the dense layer over the hidden parameters plus those of the
   /// output layer; 1 for a dense hidden layer (reference: Dao et al. 2019, Table 1).
   double compression();

@@ -29,8 +29,8 @@ MixedConvnetOptions checked(MixedConvnetOptions options) {
 MixedConvnet::MixedConvnet(const MixedConvnetOptions& options, Rng rng)
     : options_(checked(options)),
       standardize_(options_.statistics.mean, options_.statistics.deviation),
-      conv1_(options_.channels, kChannels1, {.kernel = 3, .padding = 1}, rng.split("conv1")),
-      conv2_(kChannels1, kChannels2, {.kernel = 3, .padding = 1}, rng.split("conv2")),
+      conv1_(options_.channels, kChannels1, 3, {.padding = 1}, rng.split("conv1")),
+      conv2_(kChannels1, kChannels2, 3, {.padding = 1}, rng.split("conv2")),
       norm1_(kChannels1),
       norm2_(kChannels2),
       hidden_(make_hidden(options_.hidden, options_.height / 4 * (options_.width / 4) * kChannels2, options_.features,

@@ -5,11 +5,10 @@
 #include <string>
 
 #include "papilio/data/statistics.h"
-#include "papilio/layers/batch_norm.h"
 #include "papilio/layers/conv2d.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/module.h"
-#include "papilio/layers/standardize.h"
+#include "papilio/layers/norm.h"
 #include "papilio/layers/structured_linear.h"
 
 namespace papilio::models {
