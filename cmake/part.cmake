@@ -11,7 +11,8 @@ if(PAPILIO_WERROR)
 endif()
 
 function(papilio_options target)
-  target_compile_options(${target} PRIVATE ${PAPILIO_WARNINGS})
+  # Nobody reads errno after sqrt(), and setting it keeps loops from being vectorised.
+  target_compile_options(${target} PRIVATE ${PAPILIO_WARNINGS} -fno-math-errno)
   if(PAPILIO_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PAPILIO_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
