@@ -11,7 +11,7 @@
 
 #include "papilio/core/error.h"
 
-namespace papilio::log {
+namespace papilio::logging {
 namespace {
 
 struct Row {
@@ -66,4 +66,4 @@ File::~File() {
   instance().sinks->remove_sink(std::static_pointer_cast<spdlog::sinks::sink>(sink_));
 }
 
-}  // namespace papilio::log
+}  // namespace papilio::logging

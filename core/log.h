@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace papilio::log {
+namespace papilio::logging {
 
 enum class Level { debug, info, warning, error };
 
@@ -29,4 +29,4 @@ class File {
   std::shared_ptr<void> sink_;
 };
 
-}  // namespace papilio::log
+}  // namespace papilio::logging

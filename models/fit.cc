@@ -125,7 +125,7 @@ class Fit {
     if (finished()) return;
     run_->open_log();
     if (state_.epoch > 0 || state_.step > 0)
-      log::info(concat("resuming '", options_.out, "' in epoch ", state_.epoch + 1, " after step ", state_.step));
+      logging::info(concat("resuming '", options_.out, "' in epoch ", state_.epoch + 1, " after step ", state_.step));
   }
 
   Config own_config() const {
@@ -173,7 +173,7 @@ class Fit {
       if (!train_epoch(progress)) {
         report_.interrupted = true;
         progress.clear();
-        log::warning(options_.out.empty()
+        logging::warning(options_.out.empty()
                          ? std::string("stopped")
                          : concat("stopped in epoch ", state_.epoch + 1, " after step ", state_.step,
                                   "; the state is saved, --resume continues"));
@@ -273,7 +273,7 @@ class Fit {
 
   void log_epoch(const EpochMetrics& m, bool best) const {
     const double speed = train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
-    log::info(concat("epoch ", m.epoch, "/", options_.epochs, "  loss ", fixed(m.train_loss, 4), "  accuracy ",
+    logging::info(concat("epoch ", m.epoch, "/", options_.epochs, "  loss ", fixed(m.train_loss, 4), "  accuracy ",
                      fixed(m.train_accuracy, 4), "  validation loss ", fixed(m.validation_loss, 4), "  accuracy ",
                      fixed(m.validation_accuracy, 4), best ? " (best)" : "", "  ", fixed(speed, 0), " images/s"));
   }

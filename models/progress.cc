@@ -21,7 +21,7 @@ void Progress::update(double done, const std::string& text) {
   const double left = done > first_ ? elapsed * (total_ - done) / (done - first_) : 0;
   const std::string line = text + "  ETA " + clock_text(left);
   if (!terminal_) {
-    log::info(line);
+    logging::info(line);
     return;
   }
   std::fprintf(stderr, "\r\033[K%s", line.c_str());

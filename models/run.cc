@@ -87,6 +87,6 @@ void Run::write_metrics(const std::vector<EpochMetrics>& history) const {
   if (!fs::exists(path("metrics.csv")) || read_file(path("metrics.csv")) != csv) write_file(path("metrics.csv"), csv);
 }
 
-void Run::open_log() { log_ = std::make_unique<log::File>(path("log.txt")); }
+void Run::open_log() { log_ = std::make_unique<logging::File>(path("log.txt")); }
 
 }  // namespace papilio::models

@@ -48,7 +48,7 @@ class Run {
 
   std::string folder_;
   int lock_ = -1;
-  std::unique_ptr<log::File> log_;
+  std::unique_ptr<logging::File> log_;
 };
 
 }  // namespace papilio::models
