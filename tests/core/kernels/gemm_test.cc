@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <complex>
 #include <vector>
 
@@ -31,7 +33,10 @@ std::vector<T> random_vector(int64_t size, const Rng& rng) {
 
 template <class T>
 std::complex<double> wide(T x) {
-  return std::complex<double>(std::complex<long double>(x));
+  if constexpr (is_complex_type<T>)
+    return {x.real(), x.imag()};
+  else
+    return {x, 0};
 }
 
 template <class T>
@@ -39,23 +44,23 @@ class GemmTest : public testing::Test {};
 using Types = testing::Types<float, double, std::complex<float>, std::complex<double>>;
 TYPED_TEST_SUITE(GemmTest, Types);
 
-// The largest error against the sum written out in double, relative to sqrt(k).
+// The largest error against the sum written out in double, relative to sqrt(k). Of a big product,
+// some rows are looked at.
 template <class T>
 double worst_error(GemmShape s, bool with_bias) {
   const Rng rng(1);
-  const int64_t a_rows = transposes(s.op_a) ? s.k : s.m, a_columns = transposes(s.op_a) ? s.m : s.k;
-  const int64_t b_rows = transposes(s.op_b) ? s.n : s.k, b_columns = transposes(s.op_b) ? s.k : s.n;
-  const int64_t lda = s.lda ? s.lda : a_columns, ldb = s.ldb ? s.ldb : b_columns,
-                ldc = s.ldc ? s.ldc : s.n;
-  const auto a = random_vector<T>(a_rows * lda, rng.split("a")),
-             b = random_vector<T>(b_rows * ldb, rng.split("b"));
-  const auto before = random_vector<T>(s.m * ldc, rng.split("c")),
-             bias = random_vector<T>(s.n, rng.split("bias"));
+  const int64_t a_rows = transposes(s.op_a) ? s.k : s.m, b_rows = transposes(s.op_b) ? s.n : s.k;
+  const int64_t lda = s.lda ? s.lda : s.m + s.k - a_rows, ldb = s.ldb ? s.ldb : s.n + s.k - b_rows;
+  const int64_t ldc = s.ldc ? s.ldc : s.n;
+  const auto a = random_vector<T>(a_rows * lda, rng.split("a"));
+  const auto b = random_vector<T>(b_rows * ldb, rng.split("b"));
+  const auto before = random_vector<T>(s.m * ldc, rng.split("c"));
+  const auto bias = random_vector<T>(s.n, rng.split("bias"));
   auto c = before;
   gemm(s, a.data(), b.data(), c.data(), with_bias ? bias.data() : nullptr);
 
   double worst = 0;
-  for (int64_t i = 0; i < s.m; ++i)
+  for (int64_t i = 0; i<s.m; i += s.m> 150 ? 23 : 1)
     for (int64_t j = 0; j < ldc; ++j) {
       const auto at = static_cast<size_t>(i * ldc + j);
       if (j >= s.n) {
@@ -65,19 +70,21 @@ double worst_error(GemmShape s, bool with_bias) {
       std::complex<double> sum = with_bias ? wide(bias[static_cast<size_t>(j)]) : 0;
       if (s.accumulate) sum += wide(before[at]);
       for (int64_t k = 0; k < s.k; ++k) {
-        auto x = wide(a[static_cast<size_t>(transposes(s.op_a) ? k * lda + i : i * lda + k)]);
-        auto y = wide(b[static_cast<size_t>(transposes(s.op_b) ? j * ldb + k : k * ldb + j)]);
-        sum += (conjugates(s.op_a) ? std::conj(x) : x) * (conjugates(s.op_b) ? std::conj(y) : y);
+        const auto x = wide(a[static_cast<size_t>(transposes(s.op_a) ? k * lda + i : i * lda + k)]);
+        const auto y = wide(b[static_cast<size_t>(transposes(s.op_b) ? j * ldb + k : k * ldb + j)]);
+        const double xi = conjugates(s.op_a) ? -x.imag() : x.imag();
+        const double yi = conjugates(s.op_b) ? -y.imag() : y.imag();
+        sum += std::complex<double>{x.real() * y.real() - xi * yi, x.real() * yi + xi * y.real()};
       }
       const double error = std::abs(wide(c[at]) - sum);
-      worst = std::max(worst, error == error ? error : HUGE_VAL);
+      worst = std::max(worst, std::isfinite(error) ? error : HUGE_VAL);
     }
   return worst / std::sqrt(static_cast<double>(s.k) + 1);
 }
 
 template <class T>
 double tolerance() {
-  return sizeof(T) == 4 || std::is_same_v<T, std::complex<float>> ? 4e-6 : 1e-14;
+  return sizeof(T) == 4 || std::is_same_v<T, std::complex<float>> ? 1e-5 : 1e-14;
 }
 
 struct Size {
@@ -143,7 +150,7 @@ TYPED_TEST(GemmTest, BigProductsOnSeveralThreads) {
 }
 
 TYPED_TEST(GemmTest, SameBitsFromRunToRun) {
-  for (const auto& [m, n, k] : {Size{1, 900, 700}, Size{50, 300, 200}, Size{300, 50, 700}}) {
+  for (const auto& [m, n, k] : {Size{1, 300, 200}, Size{50, 300, 200}, Size{300, 50, 200}}) {
     const auto a = random_vector<TypeParam>(m * k, Rng(1)),
                b = random_vector<TypeParam>(k * n, Rng(2));
     std::vector<TypeParam> first(static_cast<size_t>(m * n)), second = first;
@@ -172,7 +179,7 @@ TYPED_TEST(GemmTest, ColumnSumsForEveryThreadCount) {
     column_sums(rows, columns, a.data(), again.data());
     EXPECT_EQ(sums, again);
     for (size_t j = 0; j < sums.size(); ++j)
-      EXPECT_LT(std::abs(wide(sums[j]) - expected[j]), 60 * tolerance<TypeParam>())
+      EXPECT_LT(std::abs(wide(sums[j]) - expected[j]), 20 * tolerance<TypeParam>())
           << rows << " " << j;
   }
   set_threads(before);

@@ -42,8 +42,8 @@ TEST(Matmul, FastPathAgreesWithReference) {
 }
 
 TEST(Matmul, EmptyAxes) {
-  EXPECT_EQ(matmul(Tensor({0, 3}), Tensor({3, 4})).shape(), (Shape{0, 4}));
-  expect_numbers(matmul(Tensor({2, 0}), Tensor({0, 2})), {0, 0, 0, 0});
+  EXPECT_EQ(matmul(Tensor(Shape{0, 3}), Tensor({3, 4})).shape(), (Shape{0, 4}));
+  expect_numbers(matmul(Tensor(Shape{2, 0}), Tensor(Shape{0, 2})), {0, 0, 0, 0});
 }
 
 TEST(Matmul, ErrorsNameShapesAndRule) {
