@@ -11,5 +11,5 @@ int main() {
   auto report = models::evaluate(*model, data::cifar10(dir, data::Split::test, {.grayscale = true}));
   std::cout << report << '\n';                          // accuracy, loss, parameters, images/s, latency
   // clang-format on
-  return report.accuracy > 0.9 ? 0 : 1;
+  return report.score->accuracy > 0.9 ? 0 : 1;
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
+#include <vector>
 using namespace papilio;
 
 class MixNet : public Module {

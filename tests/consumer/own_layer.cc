@@ -35,15 +35,14 @@ class DiagonalPlusLowRank : public StructuredLinear {
   Parameter diagonal_, down_, up_;
 };
 
-bool close(double a, double b) { return std::abs(a - b) <= 1e-5 * (1 + std::abs(b)); }
-
 // The matrix that to_dense() gives is the one that forward() multiplies by.
 bool dense_agrees() {
   DiagonalPlusLowRank layer(12, 3, Rng(1));
   Tensor x = randn({5, 12}, Rng(2));
   auto structured = layer(x).to_vector<float>();
   auto dense = linear(x, layer.to_dense(), layer.bias()).to_vector<float>();
-  return std::equal(structured.begin(), structured.end(), dense.begin(), close);
+  return std::equal(structured.begin(), structured.end(), dense.begin(),
+                    [](float a, float b) { return std::abs(a - b) <= 1e-5f * (1 + std::abs(b)); });
 }
 
 bool gradients_agree() {

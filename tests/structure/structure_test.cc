@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -34,7 +35,7 @@ std::vector<fs::path> files(const Lines& folders, const Lines& extensions) {
   std::vector<fs::path> found;
   for (const auto& folder : folders)
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder))
-      if (std::ranges::count(extensions, entry.path().extension()) > 0)
+      if (std::ranges::count(extensions, entry.path().extension().string()) > 0)
         found.push_back(fs::relative(entry.path(), kRoot));
   std::ranges::sort(found);
   return found;
@@ -46,11 +47,11 @@ struct Include {
 };
 
 std::vector<Include> includes(const Lines& extensions) {
-  static const std::regex pattern(R"re(^\s*#\s*include\s*(["<][^">]*[">]).*)re");
+  static const std::regex pattern(R"re(#include (["<][^">]*[">]).*)re");
   std::vector<Include> found;
   for (const auto& file : files(kParts, extensions))
     for (const auto& line : lines_of(kRoot / file))
-      if (std::smatch match; std::regex_match(line, match, pattern))
+      if (std::smatch match; line.starts_with("#include") && std::regex_match(line, match, pattern))
         found.push_back({file, match[1]});
   return found;
 }
@@ -87,13 +88,10 @@ TEST(Includes, OfHeadersAreOursOrStandard) {
       << "third-party headers belong into .cc files and the -inl.h files of the kernels";
 }
 
-// Everything that a public header names is installed, which the -inl.h files are not.
+// The -inl.h files are not installed.
 TEST(Includes, OfHeadersAreInstalled) {
   auto allowed = [](const Include& include) {
-    return include.file.filename().string().ends_with("-inl.h") ||
-           !matches(include.spelling, R"(.*(-inl\.h|papilio/apps/.*)") ") ||
-            include.file.string()
-                .starts_with("apps");
+    return include.file.string().ends_with("-inl.h") || !include.spelling.ends_with("-inl.h\"");
   };
   EXPECT_THAT(offences({".h"}, allowed), IsEmpty());
 }
@@ -111,18 +109,29 @@ TEST(Headers, SayWhatTheyAreForAndAreReadOnce) {
     ASSERT_FALSE(lines.empty()) << file;
     EXPECT_TRUE(lines[0].starts_with("// "))
         << file << " begins with a comment that says what it is for";
-    if (!file.string().ends_with("-inl.h"))
-      EXPECT_EQ(std::ranges::count(lines, "#pragma once"), 1) << file;
+    const bool repeated = file.string().ends_with("-inl.h");  // once for every SIMD target
+    EXPECT_EQ(std::ranges::count(lines, "#pragma once"), repeated ? 0 : 1) << file;
   }
 }
 
-TEST(PapilioHeader, IncludesEveryPublicHeader) {
-  Lines umbrella = lines_of(kRoot / "models/papilio.h");
-  for (const auto& file : files({"layers", "optim", "data", "models"}, {".h"})) {
-    if (file.filename() == "papilio.h") continue;
-    EXPECT_EQ(std::ranges::count(umbrella, "#include \"papilio/" + file.string() + "\""), 1)
-        << file;
-  }
+// What papilio.h includes, directly or not.
+void reach(const std::string& header, std::set<std::string>& reached) {
+  static const std::regex ours(R"re(#include "papilio/(.*)")re");
+  if (!reached.insert(header).second) return;
+  for (const auto& line : lines_of(kRoot / header))
+    if (std::smatch match; line.starts_with("#include") && std::regex_match(line, match, ours))
+      reach(match[1], reached);
+}
+
+TEST(PapilioHeader, GivesEveryPublicHeader) {
+  const std::set<std::string> internal = {"optim/elementwise.h", "optim/options.h",
+                                          "models/progress.h", "models/interrupt.h"};
+  std::set<std::string> reached;
+  reach("models/papilio.h", reached);
+  for (const auto& file : files({"layers", "optim", "data", "models"}, {".h"}))
+    EXPECT_EQ(reached.contains(file.string()), !internal.contains(file.string()))
+        << file
+        << ": include a public header in models/papilio.h; list an internal one in this test";
 }
 
 // ---- Documents
@@ -195,14 +204,18 @@ TEST(Documents, QuotesAreComparedToTheLetter) {
 
 TEST(Documents, LinksLeadToFiles) {
   static const std::regex link(R"(\]\(([^)#\s]+)[^)]*\))");
-  for (const auto& document : documents())
-    for (const auto& line : lines_of(kRoot / document))
+  for (const auto& document : documents()) {
+    bool code = false;
+    for (const auto& line : lines_of(kRoot / document)) {
+      if (line.starts_with("```")) code = !code;
       for (std::sregex_iterator match(line.begin(), line.end(), link), end; match != end; ++match) {
         const std::string target = (*match)[1];
-        if (target.find("://") != std::string::npos) continue;
+        if (code || target.find("://") != std::string::npos) continue;
         EXPECT_TRUE(fs::exists((kRoot / document).parent_path() / target))
             << document << " links to " << target;
       }
+    }
+  }
 }
 
 TEST(Documents, ReadmeNamesEveryExecutable) {
