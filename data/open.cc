@@ -1,0 +1,89 @@
+#include "papilio/data/open.h"
+
+#include "papilio/data/cifar10.h"
+#include "papilio/data/idx.h"
+
+namespace papilio::data {
+namespace {
+
+struct Choice {
+  bool grayscale;
+  int64_t pad;
+};
+
+struct Source {
+  const char* name;
+  const char* directory;  // null: it must be given
+  int64_t side, channels;
+  bool pads;
+  int64_t pad;  // when nothing else is asked for
+  AnyDataset (*open)(const std::string& directory, Split split, Choice choice);
+
+  std::string form() const { return std::string(name) + (directory ? "[:DIR]" : ":DIR"); }
+};
+
+const Source kSources[] = {
+    {"cifar10", nullptr, 32, 3, false, 0,
+     [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
+       return cifar10(directory, split, {.grayscale = choice.grayscale});
+     }},
+    {"fashion-mnist", kFashionMnistDirectory, 28, 1, true, 2,
+     [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
+       return fashion_mnist(directory, split, {.pad = choice.pad});
+     }},
+    {"mnist", nullptr, 28, 1, true, 2,
+     [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
+       return mnist(directory, split, {.pad = choice.pad});
+     }},
+};
+
+const Source& named(const std::string& name) {
+  for (const Source& source : kSources)
+    if (name == source.name) return source;
+  std::string forms;
+  for (const std::string& form : open_forms()) forms += (forms.empty() ? "" : ", ") + form;
+  fail("data: there is no data set ", name.empty() ? "without a name" : name,
+       "; the valid ones are ", forms);
+}
+
+Choice choose(const Source& source, const Config& input) {
+  input.expect_keys({"height", "width", "channels", "grayscale", "pad"}, "data: the input");
+  const bool sized = input.contains("height") || input.contains("width");
+  const int64_t height = input.get("height", input.get("width", source.side));
+  const int64_t width = input.get("width", height);
+  const int64_t pad =
+      sized ? (height - source.side) / 2 : input.get("pad", source.pads ? source.pad : 0);
+  const bool grayscale = input.contains("channels") ? input.get("channels", source.channels) == 1
+                                                    : input.get("grayscale", source.channels == 1);
+  const int64_t channels = input.get("channels", grayscale ? 1 : source.channels);
+  const int64_t side = source.side + 2 * pad;
+  const bool fits = pad >= 0 && (pad == 0 || source.pads) &&
+                    (channels == source.channels || grayscale) &&
+                    (!sized || (height == side && width == side)) &&
+                    input.get("grayscale", grayscale) == grayscale;
+  check(fits, "data: ", source.name, " can't give the input ", input.dump(), ": its images are ",
+        Shape{source.side, source.side, source.channels},
+        source.channels == 3 ? ", in grayscale if wanted" : "",
+        source.pads ? ", with the same number of zeros on each side if wanted" : "",
+        "; take another data set or a model made for this one");
+  return {grayscale, pad};
+}
+
+}  // namespace
+
+AnyDataset open(const std::string& spec, Split split, const Config& input) {
+  const size_t colon = spec.find(':');
+  const Source& source = named(spec.substr(0, colon));
+  std::string directory = colon == std::string::npos ? "" : spec.substr(colon + 1);
+  if (directory.empty() && source.directory) directory = source.directory;
+  check(!directory.empty(), "data: ", source.name, " needs a directory; write ", source.form());
+  return source.open(directory, split, choose(source, input.is_null() ? Config::object() : input));
+}
+
+std::vector<std::string> open_forms() {
+  std::vector<std::string> forms;
+  for (const Source& source : kSources) forms.push_back(source.form());
+  return forms;
+}
+
+}  // namespace papilio::data
