@@ -78,9 +78,10 @@ Features features(const AnyDataset& dataset) {
   return result;
 }
 
-Statistics packed(const std::vector<double>& mean, const std::vector<double>& variance) {
+Statistics packed(const std::vector<double>& mean, const std::vector<double>& variance,
+                  const AnyDataset& dataset) {
   const auto size = static_cast<int64_t>(mean.size());
-  Statistics result{Tensor({size}), Tensor({size})};
+  Statistics result{Tensor({size}), Tensor({size}), dataset.info().input};
   float* means = result.mean.mutable_data<float>();
   float* deviations = result.deviation.mutable_data<float>();
   for (size_t k = 0; k < mean.size(); ++k) {
@@ -95,7 +96,7 @@ Statistics packed(const std::vector<double>& mean, const std::vector<double>& va
 
 Statistics statistics(const AnyDataset& dataset) {
   const Features all = features(dataset);
-  return packed(all.mean, all.variance);
+  return packed(all.mean, all.variance, dataset);
 }
 
 Statistics channel_statistics(const AnyDataset& dataset) {
@@ -113,7 +114,7 @@ Statistics channel_statistics(const AnyDataset& dataset) {
     // The variance within each place and the variance of the places' means.
     variance[c] = (within + std::max(0.0, spread - shift * shift / places)) / places;
   }
-  return packed(mean, variance);
+  return packed(mean, variance, dataset);
 }
 
 }  // namespace papilio::data
