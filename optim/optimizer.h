@@ -21,14 +21,15 @@ namespace papilio::optim {
 struct ParameterUpdate {
   Tensor& value;
   const Tensor& gradient;
-  std::span<Tensor>
-      slots;      ///< the state of this parameter, in the order of the slot names; zeros at first
-  double rate;    ///< learning rate times the parameter's hints().learning_rate_scale
-  bool decays;    ///< hints().weight_decay: false keeps weight decay away from this parameter
-  int64_t count;  ///< t of the formulas: 1 when this parameter is updated for the first time
+  std::span<Tensor> slots;  ///< its state, in the order of the slot names; zeros at first
+  double rate;              ///< learning rate times the parameter's hints().learning_rate_scale
+  bool decays;              ///< hints().weight_decay: false keeps weight decay away from it
+  int64_t count;            ///< t of the formulas: 1 at its first update
 };
 
-/// Moves, but doesn't copy. A parameter that is listed twice is updated once.
+/// Moves, but doesn't copy. A parameter that is listed twice is updated once. An optimizer of your
+/// own derives from this and writes update(); the loops of the library's make one fused pass, with
+/// bits that don't depend on the thread count.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -18,13 +18,12 @@ struct ScheduleState {
   std::span<const double> validation;  ///< one value per finished epoch, larger is better
 };
 
-/// The factor on the base learning rate: `optimizer.set_learning_rate(base * schedule({.step =
-/// step}))`.
+/// The factor on the base learning rate:
+/// `optimizer.set_learning_rate(base * schedule({optimizer.steps(), validation}))`.
 using Schedule = std::function<double(const ScheduleState&)>;
 
 // Everything is counted in steps, but plateau's patience in epochs. Arguments out of range are an
-// Error: counts are
-// >= 1 and factors finite and > 0 unless said otherwise.
+// Error: counts are at least 1 and factors finite and > 0 unless said otherwise.
 
 /// 1
 Schedule constant();
@@ -42,10 +41,10 @@ Schedule linear(int64_t total, double final_factor = 0);
 /// inner times (step + 1) / steps in the first `steps` >= 0 steps, inner afterwards (Goyal et al.
 /// 2017).
 Schedule warm_up(int64_t steps, Schedule inner);
-/// Multiplies by gamma, at least to min_factor >= 0, whenever more than `patience` >= 0 epochs in a
-/// row have not beaten the best validation value by more than `threshold` >= 0; counting then
-/// begins anew. PyTorch's ReduceLROnPlateau with mode "max" and threshold_mode "abs". NaN beats
-/// nothing.
+/// Multiplies by gamma in (0, 1), though never below min_factor >= 0, whenever more than `patience`
+/// >= 0 epochs in a row have not beaten the best validation value by more than `threshold` >= 0;
+/// counting then begins anew. PyTorch's ReduceLROnPlateau with mode "max" and threshold_mode "abs".
+/// NaN beats nothing.
 Schedule plateau(int64_t patience = 10, double gamma = 0.1, double threshold = 1e-4,
                  double min_factor = 0);
 
