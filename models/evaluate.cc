@@ -117,9 +117,12 @@ Report evaluate_speed(Module& model, const Shape& example) {
   return report;
 }
 
-Shape example_shape(const Config& input) {
-  if (!input.is_object() || !input.contains("height")) return {};
-  return {input.at("height").as_int(), input.at("width").as_int(), input.at("channels").as_int()};
+Shape example_shape(const Checkpoint& checkpoint) {
+  if (const Config& input = checkpoint.input; input.is_object() && input.contains("height"))
+    return {input.at("height").as_int(), input.at("width").as_int(), input.at("channels").as_int()};
+  if (checkpoint.config.is_object() && checkpoint.config.contains("inputs"))
+    return {checkpoint.config.at("inputs").as_int()};
+  return {};
 }
 
 Config Report::to_config() const {

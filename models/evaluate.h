@@ -9,6 +9,7 @@
 
 #include "papilio/data/dataset.h"
 #include "papilio/layers/module.h"
+#include "papilio/models/checkpoint.h"
 
 namespace papilio::models {
 
@@ -53,7 +54,8 @@ Report evaluate(Module& model, const data::AnyDataset& dataset,
 /// The report without data: `example` is the shape of one example, [] if unknown, which leaves the speed out.
 Report evaluate_speed(Module& model, const Shape& example);
 
-/// Shape [height, width, channels] of Module::input() or a checkpoint's input block; [] when it is not known.
-Shape example_shape(const Config& input);
+/// Shape of one example for a checkpoint's model: [height, width, channels] of its input block, or else [inputs] of its
+/// config; [] when neither is there.
+Shape example_shape(const Checkpoint& checkpoint);
 
 }  // namespace papilio::models

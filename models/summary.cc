@@ -62,7 +62,8 @@ Shape without_batch(const Shape& shape) {
 }
 
 LayerSummary total_of(const std::vector<LayerSummary>& rows) {
-  LayerSummary total{.path = "total"};
+  LayerSummary total;
+  total.path = "total";
   if (!rows.empty()) total.output = rows.back().output;
   for (const LayerSummary& row : rows) {
     total.parameters += row.parameters;

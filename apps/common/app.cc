@@ -1,0 +1,71 @@
+#include "papilio/apps/common/app.h"
+
+#include <iostream>
+
+#include "papilio/core/file.h"
+#include "papilio/core/log.h"
+#include "papilio/core/system.h"
+#include "papilio/core/threads.h"
+
+namespace papilio::apps {
+namespace {
+
+std::string option_list(const CLI::App& app) {
+  std::string names;
+  for (const CLI::Option* option : app.get_options())
+    names += (names.empty() ? "" : ", ") + option->get_name();
+  return names;
+}
+
+int usage_error(const CLI::App& app, const std::string& message) {
+  std::cerr << "error: " << message << "\nvalid: " << option_list(app) << "\n'" << app.get_name()
+            << " --help' explains them\n";
+  return kUsage;
+}
+
+}  // namespace
+
+int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return kSuccess;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error.what());
+  }
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    logging::error(error.what());
+    return kFailure;
+  }
+}
+
+void add_threads(CLI::App& app) {
+  app.add_option_function<int>(
+         "--threads", [](int count) { if (count > 0) set_threads(count); },
+         "Threads of our own loops and of oneDNN; 0 = all cores")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+}
+
+void add_json(CLI::App& app, std::string& file) {
+  app.add_option("--json", file, "Write the report as JSON; '-' is the standard output")->type_name("FILE");
+}
+
+void write_json(const std::string& file, const Config& report) {
+  if (file.empty()) return;
+  const std::string text = report.dump(2) + "\n";
+  if (file == "-") std::cout << text << std::flush;
+  else write_file(file, text);
+}
+
+void log_system() {
+  const SystemInfo system = system_info();
+  logging::info(concat("Papilio ", system.version, ", ", system.cpu, ", SIMD ", system.simd, ", BLAS ", system.blas,
+                       ", ", system.threads, system.threads == 1 ? " thread" : " threads"));
+  if (!system.optimised) logging::warning("built without optimisation: use cmake --preset release");
+}
+
+}  // namespace papilio::apps

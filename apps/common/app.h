@@ -1,0 +1,31 @@
+// What all executables share: how they parse, fail, report and end.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "papilio/core/config.h"
+
+namespace papilio::apps {
+
+// Exit codes of every executable.
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;        ///< an Error: the message is on the standard error stream
+inline constexpr int kUsage = 2;          ///< the command line is wrong
+inline constexpr int kInterrupted = 130;  ///< Ctrl-C; the state is saved
+
+/// Parses the command line and runs `body`, whose result is the exit code. An unknown option lists the valid ones.
+int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body);
+
+/// --threads N, and the thread count is set before `body` runs; 0 = all cores.
+void add_threads(CLI::App& app);
+/// --json FILE, "-" for the standard output stream.
+void add_json(CLI::App& app, std::string& file);
+/// Writes `report` where --json asked for; nothing when it did not.
+void write_json(const std::string& file, const Config& report);
+
+/// One log line: version, processor, SIMD target, dense libraries, threads; and a warning for a build without optimisation.
+void log_system();
+
+}  // namespace papilio::apps

@@ -1,0 +1,116 @@
+#include "papilio/apps/common/training.h"
+
+#include <filesystem>
+
+#include "papilio/apps/common/app.h"
+#include "papilio/core/file.h"
+#include "papilio/core/log.h"
+#include "papilio/models/checkpoint.h"
+#include "papilio/models/run.h"
+#include "papilio/optim/optimizer.h"
+#include "papilio/optim/schedule.h"
+
+namespace papilio::apps {
+namespace {
+
+// Everything that decides the result; --threads, --workers and --json may change when a run is resumed.
+Config run_config(const Experiment& experiment, const TrainingOptions& o, const Config& rate) {
+  Config config = {{"data", o.data},
+                   {"epochs", o.fit.epochs},
+                   {"batch", o.fit.batch},
+                   {"lr", rate},
+                   {"seed", static_cast<int64_t>(o.fit.seed)},
+                   {"optimizer", o.fit.optimizer},
+                   {"momentum", o.momentum},
+                   {"weight_decay", o.weight_decay},
+                   {"schedule", o.schedule},
+                   {"clip_norm", o.fit.clip_norm},
+                   {"label_smoothing", o.fit.label_smoothing},
+                   {"validation", o.validation},
+                   {"init", o.init}};
+  for (const auto& [key, value] : experiment.config.as_object()) config[key] = value;
+  return config;
+}
+
+models::FitReport train_one(const Experiment& experiment, const TrainingOptions& o, double rate,
+                            const std::string& out) {
+  models::FitOptions fit = o.fit;
+  fit.lr = rate;
+  fit.out = out;
+  fit.schedule = {{"name", o.schedule}};
+  fit.optimizer_options = {{"weight_decay", o.weight_decay}};
+  if (fit.optimizer == "sgd" || fit.optimizer == "rmsprop") fit.optimizer_options["momentum"] = o.momentum;
+  fit.config = run_config(experiment, o, rate);
+  const std::unique_ptr<Module> model = experiment.make();
+  if (!o.init.empty()) load(*model, o.init);
+  return models::fit(*model, experiment.train, experiment.validation, fit);
+}
+
+models::Existing existing(const models::FitOptions& fit) {
+  return fit.force ? models::Existing::replace : fit.resume ? models::Existing::resume : models::Existing::refuse;
+}
+
+// last.safetensors comes last: its presence says that the choice was made.
+void copy_run(const std::string& from, const std::string& to) {
+  for (const char* file : {"best.safetensors", "metrics.csv", "log.txt", "last.safetensors"})
+    write_file(concat(to, "/", file), read_file(concat(from, "/", file)));
+}
+
+TrainingResult choose(const Experiment& experiment, const TrainingOptions& o) {
+  Config rates = Config::Array{};
+  for (const double rate : o.rates) rates.push_back(rate);
+  const models::Run run(o.out, run_config(experiment, o, rates), existing(o.fit));
+  const bool chosen = std::filesystem::exists(run.path("last.safetensors"));
+  TrainingResult best;
+  for (const double rate : o.rates) {
+    if (!chosen) logging::info(concat("learning rate ", rate));
+    const models::FitReport report = train_one(experiment, o, rate, run.path(concat("lr-", rate)));
+    if (report.interrupted) return {report, rate};
+    if (best.rate == 0 || report.best_validation_accuracy > best.report.best_validation_accuracy) best = {report, rate};
+  }
+  if (!chosen) {
+    logging::info(concat("learning rate ", best.rate, " is best on the validation part: accuracy ",
+                         best.report.best_validation_accuracy));
+    copy_run(run.path(concat("lr-", best.rate)), o.out);
+  }
+  return best;
+}
+
+}  // namespace
+
+void add_training(CLI::App& app, TrainingOptions& o) {
+  app.add_option("--data", o.data, "Data set, NAME[:DIRECTORY]")->required()->type_name("NAME:DIR");
+  app.add_option("--out", o.out, "Run folder, made when absent")->required()->type_name("DIR");
+  app.add_option("--epochs", o.fit.epochs, "Passes over the training part")->capture_default_str();
+  app.add_option("--batch", o.fit.batch, "Images in a step")->capture_default_str();
+  app.add_option("--lr", o.rates, "Learning rate; of several (a,b,c) the best on the validation part is kept")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--optimizer", o.fit.optimizer, "sgd, adam, adamw or rmsprop")->capture_default_str();
+  app.add_option("--momentum", o.momentum, "Of sgd and rmsprop")->capture_default_str();
+  app.add_option("--weight-decay", o.weight_decay, "Never on biases and structured weights")->capture_default_str();
+  app.add_option("--schedule", o.schedule, "Learning-rate schedule: constant, cosine or linear")
+      ->check(CLI::IsMember({"constant", "cosine", "linear"}))
+      ->capture_default_str();
+  app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")->capture_default_str();
+  app.add_option("--label-smoothing", o.fit.label_smoothing, "Share spread over all classes")->capture_default_str();
+  app.add_option("--validation", o.validation, "Share of the training set kept for validation")->capture_default_str();
+  app.add_option("--seed", o.fit.seed, "Of weights, split, order and augmentation")->capture_default_str();
+  app.add_option("--workers", o.fit.workers, "Threads that prepare batches; never changes the result")
+      ->capture_default_str();
+  app.add_flag("--resume", o.fit.resume, "Continue the run in --out; start it when there is none");
+  app.add_flag("--force", o.fit.force, "Replace the run in --out");
+  app.add_option("--init", o.init, "Start from the weights of this checkpoint")->type_name("FILE");
+  add_threads(app);
+  add_json(app, o.json);
+}
+
+TrainingResult train(const Experiment& experiment, const TrainingOptions& o) {
+  check(!(o.fit.resume && o.fit.force), "--resume continues a run and --force replaces it: give one of them");
+  check(!o.rates.empty(), "--lr needs at least one learning rate");
+  for (const double rate : o.rates) check(rate > 0, "--lr is ", rate, ", a positive number is needed");
+  if (o.rates.size() > 1) return choose(experiment, o);
+  return {train_one(experiment, o, o.rates.front(), o.out), o.rates.front()};
+}
+
+}  // namespace papilio::apps

@@ -1,0 +1,44 @@
+// The options that every trainer has, and how they become a run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "papilio/data/dataset.h"
+#include "papilio/layers/module.h"
+#include "papilio/models/fit.h"
+
+namespace papilio::apps {
+
+struct TrainingOptions {
+  std::string data, out, init, json;
+  std::vector<double> rates = {0.02};
+  models::FitOptions fit;
+  double momentum = 0.9, weight_decay = 0, validation = 0.15;
+  std::string schedule = "constant";
+};
+
+/// Adds --data --out --epochs --batch --lr --seed --threads --workers --resume --force --init --json and the options of
+/// the optimizer. The initial values of `options` are the defaults.
+void add_training(CLI::App& app, TrainingOptions& options);
+
+/// A trainer's part of the work: `make` builds the untrained model, `config` is what it adds to config.json.
+struct Experiment {
+  data::AnyDataset train, validation;
+  std::function<std::unique_ptr<Module>()> make;
+  Config config;
+};
+
+struct TrainingResult {
+  models::FitReport report;
+  double rate = 0;   ///< the learning rate of the kept run
+};
+
+/// Trains with the one learning rate, or with each of several in a folder of its own inside --out ("lr-0.02"); the run of the
+/// best validation accuracy is then copied to --out itself. Killed and resumed, it ends with the same files.
+TrainingResult train(const Experiment& experiment, const TrainingOptions& options);
+
+}  // namespace papilio::apps
