@@ -13,9 +13,14 @@ namespace {
 // Parameters of this thread that got a gradient while no optimizer listed them.
 thread_local std::vector<std::weak_ptr<detail::ParameterState>> unlisted;
 
+std::string text_of(const Place& place) {
+  const std::string_view file = place.file;
+  return concat(file.substr(file.rfind('/') + 1), ":", place.line);
+}
+
 }  // namespace
 
-Parameter::Parameter(Tensor value, ParameterHints hints, std::source_location place)
+Parameter::Parameter(Tensor value, ParameterHints hints, Place place)
     : state_(std::make_shared<detail::ParameterState>()) {
   check(value.defined(), "parameter: its value is undefined");
   // A handle of its own: the tensor that was passed in stays an ordinary constant.
@@ -56,8 +61,7 @@ void Parameter::set_listed() { state().listed = true; }
 bool Parameter::listed() const { return state().listed; }
 
 std::string Parameter::place() const {
-  const std::string_view file = state().place.file_name();
-  return concat(file.substr(file.rfind('/') + 1), ":", state().place.line());
+  return text_of(state().place);
 }
 
 void check_all_listed() {
@@ -66,9 +70,7 @@ void check_all_listed() {
   for (const auto& candidate : candidates) {
     const auto state = candidate.lock();
     if (!state || state->listed) continue;
-    const std::string_view file = state->place.file_name();
-    fail("optimizer: the parameter '", state->name, "' ", state->value, " made at ",
-         file.substr(file.rfind('/') + 1), ":", state->place.line(),
+    fail("optimizer: the parameter '", state->name, "' ", state->value, " made at ", text_of(state->place),
          " received a gradient, but no optimizer has it; list it in its module's fields(), give it to the "
          "optimizer, or freeze() it");
   }

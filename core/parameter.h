@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <source_location>
 #include <string>
 
 #include "papilio/core/tensor.h"
@@ -18,6 +17,15 @@ struct ParameterHints {
   double learning_rate_scale = 1;
 };
 
+/// Where in the source a call stands: std::source_location, which clang 14 does not have.
+struct Place {
+  const char* file = "";
+  int line = 0;
+  static constexpr Place current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 /// A handle: copies are the same parameter, with one value, gradient and name. A Parameter that is a member of two
 /// modules is therefore trained once, saved once and shared. Its value converts to `const Tensor&` for ops.
 class Parameter {
@@ -26,7 +34,7 @@ class Parameter {
   Parameter() = default;
   /// The place where it is made is remembered for error messages.
   explicit Parameter(Tensor value, ParameterHints hints = {},
-                     std::source_location place = std::source_location::current());
+                     Place place = Place::current());
 
   bool defined() const { return state_ != nullptr; }
   const Tensor& value() const;

@@ -1,7 +1,6 @@
 // What a Parameter handle points to. For parameter.cc and tape.cc only.
 #pragma once
 
-#include <source_location>
 #include <string>
 
 #include "papilio/core/parameter.h"
@@ -12,7 +11,7 @@ struct ParameterState {
   Tensor value, gradient;
   ParameterHints hints;
   std::string name;
-  std::source_location place;
+  Place place;
   bool frozen = false;
   bool listed = false;
 };
