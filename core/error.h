@@ -45,9 +45,11 @@ std::string text(T value) {
 /// The shortest form that reads back as the same number.
 std::string text(double value);
 
+template <class T>
+concept Textual = requires(const T& value) { text(value); };
+
 /// The texts of all arguments, one after the other. (The op concat() joins tensors.)
-template <class... Args>
-  requires(requires(const Args& arg) { text(arg); } && ...)
+template <Textual... Args>
 std::string concat(const Args&... args) {
   std::string all;
   (all.append(text(args)), ...);
