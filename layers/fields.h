@@ -1,5 +1,5 @@
-// Fields: the visitor of a module's members. A module lists them once, in fields(); that list serves parameters, saving,
-// loading, printing and counting.
+// Fields: the visitor of a module's members. A module lists them once, in fields(); that list
+// serves parameters, saving, loading, printing and counting.
 #pragma once
 
 #include <concepts>
@@ -15,9 +15,10 @@ namespace papilio {
 
 class Module;
 
-/// In a module: `void fields(Fields& f) override { f("weight", weight_), f("bias", bias_), f("norm", norm_); }`.
-/// A Parameter is trained; a Tensor is a buffer: saved, neither trained nor counted. Undefined ones and null pointers are
-/// passed over, so that an absent bias needs no branch. The members of a vector are named "name.0", "name.1", ...
+/// In a module: `void fields(Fields& f) override { f("weight", weight_), f("bias", bias_),
+/// f("norm", norm_); }`. A Parameter is trained; a Tensor is a buffer: saved, neither trained nor
+/// counted. Undefined ones and null pointers are passed over, so that an absent bias needs no
+/// branch. The members of a vector are named "name.0", "name.1", ...
 class Fields {
  public:
   virtual ~Fields() = default;
@@ -30,9 +31,10 @@ class Fields {
     if (member) (*this)(name, *member);
   }
   template <class M>
-    requires std::derived_from<M, Module> || requires(M& m, Module& base) { base = *m; }
+  requires std::derived_from<M, Module> || requires(M& m, Module& base) { base = *m; }
   void operator()(std::string_view name, std::vector<M>& members) {
-    for (size_t i = 0; i < members.size(); ++i) (*this)(std::string(name) + "." + std::to_string(i), members[i]);
+    for (size_t i = 0; i < members.size(); ++i)
+      (*this)(std::string(name) + "." + std::to_string(i), members[i]);
   }
 
  protected:

@@ -1,0 +1,90 @@
+#include "papilio/layers/kmatrix.h"
+
+#include <algorithm>
+#include <numbers>
+
+#include "papilio/layers/twiddle.h"
+
+namespace papilio {
+namespace {
+
+int64_t kmatrix_size(int64_t in_features, const KMatrixOptions& options) {
+  check(options.width >= 1, "kmatrix: width = ", options.width, "; at least 1 is needed");
+  check(options.expansion >= 1 && butterfly_size(options.expansion) == options.expansion,
+        "kmatrix: expansion = ", options.expansion, "; a power of two is needed");
+  const int64_t n = butterfly_size(in_features) * options.expansion;
+  return options.orthogonal ? std::max<int64_t>(n, 2) : n;
+}
+
+Tensor initial_diagonal(const std::string& name, const Shape& shape, DType dtype, Rng rng) {
+  if (name == "normal") return randn(shape, rng, dtype);
+  check(name == "ones", "kmatrix: unknown diagonal '", name, "'; the names are normal, ones");
+  return Tensor::full(shape, 1, dtype);
+}
+
+}  // namespace
+
+KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng)
+    : StructuredLinear("kmatrix", in_features, out_features, options.bias, options.dtype, rng),
+      n_(kmatrix_size(in_features, options)),
+      nstacks_((out_features + n_ - 1) / n_),
+      width_(options.width),
+      expansion_(options.expansion) {
+  const ParameterHints structured{.weight_decay = false};
+  if (!options.orthogonal) {
+    twiddle_ = Parameter(initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false,
+                                         dtype_, rng.split("twiddle")),
+                         structured);
+    return;
+  }
+  check(is_real(dtype_), "kmatrix: orthogonal K-matrices are real, the dtype is ", dtype_);
+  angles_ = Parameter(rand_uniform({nstacks_, 2 * width_, log2_exact(n_), n_ / 2}, 0,
+                                   2 * std::numbers::pi, rng.split("angles"), dtype_),
+                      structured);
+  diagonal_ = Parameter(
+      initial_diagonal(options.diagonal, {nstacks_, width_, n_}, dtype_, rng.split("diagonal")),
+      structured);
+}
+
+Tensor KMatrix::untied_twiddle() const {
+  if (!orthogonal()) return twiddle_;
+  return rotations_.get({angles_, diagonal_},
+                        [&] { return orthogonal_twiddle(angles_, diagonal_); });
+}
+
+Tensor KMatrix::multiply(const Tensor& x) {
+  return butterfly_multiply(x, untied_twiddle(), n_, false, out_features_);
+}
+
+int64_t KMatrix::flops_per_row() const { return nstacks_ * 2 * width_ * block_flops(n_, dtype_); }
+
+std::string KMatrix::describe() const {
+  return described("KMatrix", concat(orthogonal() ? ", orthogonal" : "",
+                                     width_ > 1 ? concat(", width = ", width_) : "",
+                                     expansion_ > 1 ? concat(", expansion = ", expansion_) : ""));
+}
+
+Tensor orthogonal_twiddle(const Tensor& angles, const Tensor& diagonal) {
+  const int64_t stacks = angles.rank() == 4 ? angles.dim(0) : 0,
+                units = diagonal.rank() == 3 ? diagonal.dim(1) : 0,
+                n = diagonal.rank() == 3 ? diagonal.dim(2) : 0;
+  check(n >= 2 && angles.shape() == Shape{stacks, 2 * units, log2_exact(n), n / 2} &&
+            diagonal.dim(0) == stacks,
+        "kmatrix: angles ", angles, " and diagonal ", diagonal,
+        ", expected [nstacks, 2w, log2 n, n/2] and [nstacks, w, n]");
+  // Row r of pair i of a factor of stride 1 makes element 2i + r: multiply it by that entry of the
+  // diagonal.
+  const int64_t rows = stacks * units, factor = 2 * n, total = 2 * angles.dim(2) * factor;
+  const int64_t begin = (angles.dim(2) - 1) * factor, end = begin + factor;
+  const Tensor rotations = rotation_twiddle(angles);
+  const Tensor flat = reshape(rotations, {rows, total});
+  const Tensor last = reshape(slice(flat, 1, begin, end), {rows * n, 2});
+  const Tensor scales = reshape(diagonal, {rows * n, 1});
+  const Tensor scaled = mul(last, concat({scales, scales}, 1));
+  return reshape(concat({slice(flat, 1, 0, begin), reshape(scaled, {rows, factor}),
+                         slice(flat, 1, end, total)},
+                        1),
+                 rotations.shape());
+}
+
+}  // namespace papilio

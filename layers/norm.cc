@@ -1,0 +1,104 @@
+#include "papilio/layers/norm.h"
+
+#include <algorithm>
+
+namespace papilio {
+namespace {
+
+Parameter constant_parameter(int64_t size, double value, DType dtype) {
+  return Parameter(Tensor::full({size}, value, dtype), {.weight_decay = false});
+}
+
+void check_last_axis(const char* layer, const char* what, const Tensor& x, int64_t size) {
+  check(x.rank() >= 2 && x.dim(-1) == size, layer, ": x", x.shape(), ", the layer takes [..., ",
+        size, "]: ", size, " ", what, " on the last axis");
+}
+
+}  // namespace
+
+BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormOptions& options)
+    : channels_(channels), options_(options) {
+  check(channels >= 1, "batch_norm: ", channels, " channels; at least 1 is needed");
+  check(is_real(options.dtype), "batch_norm: dtype ", options.dtype, "; expected f32 or f64");
+  weight_ = constant_parameter(channels, 1, options.dtype);
+  bias_ = constant_parameter(channels, 0, options.dtype);
+  mean_ = Tensor::zeros({channels}, options.dtype);
+  variance_ = Tensor::full({channels}, 1, options.dtype);
+}
+
+Tensor BatchNorm2d::forward(const Tensor& x) {
+  check_last_axis("batch_norm", "channels", x, channels_);
+  if (!Tape::recording() || frozen())
+    return batch_norm(x, weight_, bias_, options_.epsilon,
+                      BatchStatistics{.mean = mean_, .variance = variance_});
+  const int64_t count = x.numel() / channels_;
+  check(count > 1, "batch_norm: x", x.shape(),
+        " has one value a channel, which has no variance; train on "
+        "larger batches or freeze() the layer");
+  BatchStatistics batch;
+  const Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
+  track(batch, count);
+  return y;
+}
+
+void BatchNorm2d::track(const BatchStatistics& batch, int64_t count) {
+  const double m = options_.momentum,
+               unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
+  dispatch_real(options_.dtype, "batch_norm", [&]<class T>() {
+    T *mean = mean_.mutable_data<T>(), *variance = variance_.mutable_data<T>();
+    for (int64_t c = 0; c < channels_; ++c) {
+      mean[c] = static_cast<T>((1 - m) * mean[c] + m * batch.mean.data<T>()[c]);
+      variance[c] =
+          static_cast<T>((1 - m) * variance[c] + m * unbiased * batch.variance.data<T>()[c]);
+    }
+  });
+}
+
+std::string BatchNorm2d::describe() const { return concat("BatchNorm2d(", channels_, ")"); }
+
+LayerNorm::LayerNorm(int64_t features, const LayerNormOptions& options)
+    : features_(features), epsilon_(options.epsilon) {
+  check(features >= 1, "layer_norm: ", features, " features; at least 1 is needed");
+  check(is_real(options.dtype), "layer_norm: dtype ", options.dtype, "; expected f32 or f64");
+  weight_ = constant_parameter(features, 1, options.dtype);
+  bias_ = constant_parameter(features, 0, options.dtype);
+}
+
+Tensor LayerNorm::forward(const Tensor& x) {
+  check(x.rank() >= 1 && x.dim(-1) == features_, "layer_norm: x", x.shape(),
+        ", the layer takes [..., ", features_, "]");
+  return layer_norm(x, weight_, bias_, epsilon_);
+}
+
+std::string LayerNorm::describe() const { return concat("LayerNorm(", features_, ")"); }
+
+Standardize::Standardize(const Tensor& mean, const Tensor& deviation)
+    : mean_(mean.clone()), deviation_(deviation.clone()) {
+  check(mean.shape() == deviation.shape() && mean.dtype() == deviation.dtype() &&
+            is_real(mean.dtype()),
+        "standardize: mean ", mean, " and deviation ", deviation,
+        " must be real and of one shape and dtype");
+}
+
+Standardize::Standardize(const Shape& shape, DType dtype)
+    : Standardize(Tensor::zeros(shape, dtype), Tensor::full(shape, 1, dtype)) {}
+
+Tensor Standardize::forward(const Tensor& x) {
+  const int64_t rank = mean_.rank();
+  check(x.rank() >= rank &&
+            std::equal(mean_.shape().begin(), mean_.shape().end(), x.shape().end() - rank),
+        "standardize: x", x.shape(), " doesn't end in ", mean_.shape(),
+        ", the shape of the statistics");
+  Tensor factor(deviation_.shape(), deviation_.dtype());
+  dispatch_real(deviation_.dtype(), "standardize", [&]<class T>() {
+    const T* deviation = deviation_.data<T>();
+    T* to = factor.mutable_data<T>();
+    for (int64_t i = 0; i < factor.numel(); ++i)
+      to[i] = deviation[i] == 0 ? T(1) : T(1) / deviation[i];
+  });
+  return mul(sub(x, mean_), factor);
+}
+
+std::string Standardize::describe() const { return concat("Standardize(", mean_.shape(), ")"); }
+
+}  // namespace papilio
