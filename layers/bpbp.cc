@@ -57,7 +57,7 @@ Tensor Bpbp::multiply(const Tensor& x) {
 int64_t Bpbp::flops_per_row() const { return 2 * block_flops(n_, twiddle_.value().dtype()); }
 
 std::string Bpbp::describe() const {
-  return described("Bpbp", is_complex(twiddle_.value().dtype()) ? ", complex" : "");
+  return described("Bpbp", is_complex(twiddle_.value().dtype()) ? "complex" : "");
 }
 
 }  // namespace papilio

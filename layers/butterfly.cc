@@ -90,8 +90,8 @@ int64_t Butterfly::flops_per_row() const { return nstacks_ * nblocks_ * block_fl
 
 std::string Butterfly::describe() const {
   return described("Butterfly",
-                   concat(nblocks_ > 1 ? concat(", nblocks = ", nblocks_) : "",
-                          increasing_stride_ ? "" : ", decreasing stride", tied_ ? ", tied" : ""));
+                   {nblocks_ > 1 ? concat("nblocks = ", nblocks_) : "",
+                    increasing_stride_ ? "" : "decreasing stride", tied_ ? "tied" : ""});
 }
 
 }  // namespace papilio

@@ -59,9 +59,9 @@ Tensor KMatrix::multiply(const Tensor& x) {
 int64_t KMatrix::flops_per_row() const { return nstacks_ * 2 * width_ * block_flops(n_, dtype_); }
 
 std::string KMatrix::describe() const {
-  return described("KMatrix", concat(orthogonal() ? ", orthogonal" : "",
-                                     width_ > 1 ? concat(", width = ", width_) : "",
-                                     expansion_ > 1 ? concat(", expansion = ", expansion_) : ""));
+  return described("KMatrix",
+                   {orthogonal() ? "orthogonal" : "", width_ > 1 ? concat("width = ", width_) : "",
+                    expansion_ > 1 ? concat("expansion = ", expansion_) : ""});
 }
 
 Tensor orthogonal_twiddle(const Tensor& angles, const Tensor& diagonal) {

@@ -23,7 +23,7 @@ class Linear : public StructuredLinear {
   Tensor forward(const Tensor& x) override;
   Tensor multiply(const Tensor& x) override;
   void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
-  std::string describe() const override { return described("Linear", {}); }
+  std::string describe() const override { return described("Linear"); }
 
   const Parameter& weight() const { return weight_; }
 

@@ -61,10 +61,13 @@ Cost StructuredLinear::cost(const Shape& input) const {
           .dense_flops = rows * (2 * reals * reals * in_features_ * out_features_ + bias)};
 }
 
-std::string StructuredLinear::described(const char* type, const std::string& details) const {
-  return concat(type, "(", in_features_, ", ", out_features_,
-                dtype_ == DType::f32 ? std::string() : concat(", ", dtype_), details,
-                bias_.defined() ? "" : ", no bias", ")");
+std::string StructuredLinear::described(const char* type,
+                                        std::initializer_list<std::string> details) const {
+  std::string text = concat(type, "(", in_features_, ", ", out_features_);
+  if (dtype_ != DType::f32) text += concat(", ", dtype_);
+  for (const std::string& detail : details)
+    if (!detail.empty()) text += ", " + detail;
+  return text + (bias_.defined() ? ")" : ", no bias)");
 }
 
 }  // namespace papilio

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "papilio/core/random.h"
@@ -41,8 +42,12 @@ class StructuredLinear : public Module {
   Tensor add_bias(const Tensor& y) const;
   /// Of multiply() on one row.
   virtual int64_t flops_per_row() const = 0;
-  /// "Butterfly(1024, 512, c64, tied)": the type, both sizes and what else is said.
-  std::string described(const char* type, const std::string& details) const;
+  /// "Butterfly(1024, 512, c64, tied)": the type, both sizes, the dtype unless f32, and the details
+  /// that are not empty.
+  std::string described(const char* type, std::initializer_list<std::string> details = {}) const;
+  std::string described(const char* type, const std::string& detail) const {
+    return described(type, {detail});
+  }
 
   const char* name_;
   int64_t in_features_, out_features_;
