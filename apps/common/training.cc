@@ -13,7 +13,7 @@
 namespace papilio::apps {
 namespace {
 
-// Everything that decides the result; --threads, --workers and --json may change when a run is resumed.
+// Everything that decides the result; --threads, --workers, --save-seconds and --json may change when a run is resumed.
 Config run_config(const Experiment& experiment, const TrainingOptions& o, const Config& rate) {
   Config config = {{"data", o.data},
                    {"epochs", o.fit.epochs},
@@ -97,6 +97,8 @@ void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_option("--validation", o.validation, "Share of the training set kept for validation")->capture_default_str();
   app.add_option("--seed", o.fit.seed, "Of weights, split, order and augmentation")->capture_default_str();
   app.add_option("--workers", o.fit.workers, "Threads that prepare batches; never changes the result")
+      ->capture_default_str();
+  app.add_option("--save-seconds", o.fit.save_seconds, "Longest time between two checkpoints; one is made every epoch anyway")
       ->capture_default_str();
   app.add_flag("--resume", o.fit.resume, "Continue the run in --out; start it when there is none");
   app.add_flag("--force", o.fit.force, "Replace the run in --out");

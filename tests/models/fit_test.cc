@@ -1,0 +1,201 @@
+#include "papilio/models/fit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cmath>
+
+#include "papilio/core/safetensors.h"
+#include "papilio/models/checkpoint.h"
+#include "papilio/models/compressed_mlp.h"
+#include "papilio/models/evaluate.h"
+#include "papilio/tests/core/error_of.h"
+#include "papilio/tests/models/toy.h"
+
+namespace papilio::models {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using papilio::testing::run_bytes;
+using papilio::testing::TemporaryFolder;
+using papilio::testing::toy;
+
+CompressedMlp small_model(const std::string& hidden = "kmatrix") {
+  return CompressedMlp(
+      {.inputs = 64, .hidden = hidden, .width = 64, .classes = 4, .statistics = data::statistics(toy(400, 1))}, Rng(3));
+}
+
+FitOptions options(const std::string& out = {}) {
+  return {.epochs = 3, .batch = 32, .lr = 0.05, .seed = 7, .out = out};
+}
+
+FitReport fit_toy(const FitOptions& o, const std::string& hidden = "kmatrix") {
+  CompressedMlp model = small_model(hidden);
+  return fit(model, toy(400, 1), toy(100, 2), o);
+}
+
+// Sends Ctrl-C while the n-th training image of this process is prepared.
+data::Transform interrupt_at(int64_t n) {
+  return [n, seen = int64_t{0}](data::Example example, Rng) mutable {
+    if (++seen == n) raise(SIGINT);
+    return example;
+  };
+}
+
+TEST(Fit, Learns) {
+  const FitReport report = fit_toy(options());
+  ASSERT_EQ(report.history.size(), 3u);
+  EXPECT_GT(report.best_validation_accuracy, 0.6);  // chance is 0.25
+  EXPECT_LT(report.history.back().train_loss, report.history.front().train_loss);
+  EXPECT_EQ(report.history.back().step, 3 * 13);
+  EXPECT_FALSE(report.interrupted);
+  EXPECT_GT(report.images_per_second, 0);
+}
+
+TEST(Fit, BestCheckpointScoresAsItDidInTraining) {
+  const TemporaryFolder folder;
+  const FitReport report = fit_toy(options(folder / "a"));
+  const auto best = load(folder / "a/best.safetensors");
+  EXPECT_EQ(score(*best, toy(100, 2)).accuracy, report.best_validation_accuracy);
+  EXPECT_EQ(score(*best, toy(100, 2)).loss,
+            report.history[static_cast<size_t>(report.best_epoch - 1)].validation_loss);
+}
+
+TEST(Fit, SameSeedSameBytesForAnyNumberOfWorkers) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "0");
+  fit_toy(o);
+  for (const int workers : {1, 4}) {
+    o.out = folder / std::to_string(workers);
+    o.workers = workers;
+    fit_toy(o);
+    EXPECT_EQ(run_bytes(folder / "0"), run_bytes(o.out)) << workers << " workers";
+  }
+}
+
+TEST(Fit, AnotherSeedGivesAnotherRun) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  fit_toy(o);
+  o.out = folder / "b";
+  o.seed = 8;
+  fit_toy(o);
+  EXPECT_NE(read_file(folder / "a/last.safetensors"), read_file(folder / "b/last.safetensors"));
+}
+
+TEST(Fit, InterruptedAndResumedEndsWithTheSameBytes) {
+  for (const char* optimizer : {"sgd", "adam"}) {
+    const TemporaryFolder folder;
+    FitOptions o = options(folder / "whole");
+    o.optimizer = optimizer;
+    if (o.optimizer == "adam") o.optimizer_options = Config::object();
+    fit_toy(o, "bpbp-complex");
+    o.out = folder / "parts";
+    o.resume = true;
+    int stops = 0;
+    for (const int64_t images : {1, 100, 250, 350, 399}) {
+      o.transforms = {interrupt_at(images)};
+      stops += fit_toy(o, "bpbp-complex").interrupted;
+    }
+    EXPECT_GE(stops, 4);
+    o.transforms = {};
+    EXPECT_FALSE(fit_toy(o, "bpbp-complex").interrupted);
+    EXPECT_EQ(run_bytes(folder / "whole"), run_bytes(folder / "parts")) << optimizer;
+  }
+}
+
+TEST(Fit, FinishedRunIsLeftAlone) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  const FitReport first = fit_toy(o);
+  const auto times = [&] {
+    std::vector<std::filesystem::file_time_type> all;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "a"))
+      all.push_back(entry.last_write_time());
+    return all;
+  };
+  const auto before = times();
+  o.resume = true;
+  const FitReport second = fit_toy(o);
+  EXPECT_TRUE(second.was_finished);
+  EXPECT_EQ(second.best_validation_accuracy, first.best_validation_accuracy);
+  EXPECT_EQ(times(), before);
+}
+
+TEST(Fit, RefusesToOverwriteARun) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  fit_toy(o);
+  const std::string before = run_bytes(folder / "a");
+  EXPECT_THAT(error_of([&] { fit_toy(o); }), AllOf(HasSubstr("already holds a run"), HasSubstr("--force")));
+  EXPECT_EQ(run_bytes(folder / "a"), before);
+  o.force = true;
+  fit_toy(o);
+  EXPECT_EQ(run_bytes(folder / "a"), before);
+}
+
+TEST(Fit, ResumeWithOtherSettingsNamesThem) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  fit_toy(o);
+  o.resume = true;
+  o.lr = 0.5;
+  o.batch = 64;
+  EXPECT_THAT(error_of([&] { fit_toy(o); }),
+              AllOf(HasSubstr("lr was 0.05, is now 0.5"), HasSubstr("batch was 32, is now 64")));
+}
+
+TEST(Fit, NonFiniteLossStopsAndKeepsTheLastGoodCheckpoint) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  o.lr = 1e30;
+  o.save_seconds = 1e-9;
+  EXPECT_THAT(error_of([&] { fit_toy(o, "dense"); }), HasSubstr("lower the learning rate"));
+  if (std::filesystem::exists(folder / "a/last.safetensors"))
+    for (const auto& [name, tensor] : read_checkpoint(folder / "a/last.safetensors").tensors)
+      for (const float x : tensor.span<float>()) ASSERT_TRUE(std::isfinite(x)) << name;
+}
+
+TEST(Fit, BadOptionsAreErrors) {
+  const auto message = [](auto change) {
+    FitOptions o = options();
+    change(o);
+    return error_of([&] { fit_toy(o); });
+  };
+  EXPECT_THAT(message([](FitOptions& o) { o.epochs = 0; }), HasSubstr("epochs is 0"));
+  EXPECT_THAT(message([](FitOptions& o) { o.batch = -1; }), HasSubstr("batch is -1"));
+  EXPECT_THAT(message([](FitOptions& o) { o.lr = 0; }), HasSubstr("lr is 0"));
+  EXPECT_THAT(message([](FitOptions& o) { o.lr = NAN; }), HasSubstr("lr is nan"));
+  EXPECT_THAT(message([](FitOptions& o) { o.optimizer = "sdg"; }), HasSubstr("adamw"));
+  EXPECT_THAT(message([](FitOptions& o) { o.schedule = {{"name", "cosin"}}; }), HasSubstr("cosine"));
+}
+
+TEST(Run, OneProcessAtATime) {
+  const TemporaryFolder folder;
+  const Run run(folder / "a", Config::object(), Existing::refuse);
+  EXPECT_THAT(error_of([&] { Run(folder / "a", Config::object(), Existing::resume); }),
+              HasSubstr("in use by another process"));
+}
+
+TEST(Run, CorruptFilesAreNamed) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  fit_toy(o);
+  o.resume = true;
+  write_file(folder / "a/last.safetensors", "junk");
+  EXPECT_THAT(error_of([&] { fit_toy(o); }), HasSubstr("last.safetensors"));
+  write_file(folder / "a/config.json", "{");
+  EXPECT_THAT(error_of([&] { fit_toy(o); }), HasSubstr("config.json"));
+}
+
+TEST(Run, FolderThatCantBeMade) {
+  const TemporaryFolder folder;
+  write_file(folder / "file", "x");
+  EXPECT_THAT(error_of([&] { Run(folder / "file/run", Config::object(), Existing::refuse); }),
+              HasSubstr("choose another --out"));
+}
+
+}  // namespace
+}  // namespace papilio::models
