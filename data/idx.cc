@@ -95,13 +95,6 @@ std::vector<uint8_t> padded(std::span<const uint8_t> images, int64_t count, int6
   return levels;
 }
 
-std::vector<int64_t> read_labels(std::span<const std::byte> bytes, const std::string& name) {
-  const Header<1> header(bytes, name);
-  const Content content(bytes, unpack_limit(header), name);
-  const auto labels = values(content, header, name);
-  return {labels.begin(), labels.end()};
-}
-
 std::vector<std::string> numbered(int64_t count) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
@@ -129,13 +122,16 @@ ImageSet parse(const Source& images, const Source& labels, const std::string& se
         kMaxPad);
   const Header<3> header(images.bytes, images.name);
   const auto [count, height, width] = header.sizes;
-  std::vector<int64_t> found = read_labels(labels.bytes, labels.name);
-  check(static_cast<int64_t>(found.size()) == count, images.name, ": it has ", count,
-        " images and ", labels.name, " has ", found.size(),
+  const Header<1> labels_header(labels.bytes, labels.name);
+  check(labels_header.total == count, images.name, ": it has ", count, " images and ", labels.name,
+        " has ", labels_header.total,
         " labels, they must be equally many; take two files of one set");
-  auto classes = checked_classes(found, options.classes, labels.name);
   const Content content(images.bytes, unpack_limit(header), images.name);
   const auto levels = values(content, header, images.name);
+  const Content labels_content(labels.bytes, unpack_limit(labels_header), labels.name);
+  const auto bytes = values(labels_content, labels_header, labels.name);
+  std::vector<int64_t> found(bytes.begin(), bytes.end());
+  auto classes = checked_classes(found, options.classes, labels.name);
   const Shape shape{height + 2 * options.pad, width + 2 * options.pad, 1};
   return ImageSet(
       {.name = set, .classes = std::move(classes), .input = input_contract(shape, options.pad)},
@@ -165,9 +161,9 @@ ImageSet family(const std::string& set, const std::string& directory, Split spli
         remedy);
   if (options.classes.empty()) options.classes = std::move(classes);
   const std::string part = split == Split::train ? "train" : "t10k";
-  return read(find(set, directory, part + "-images-idx3-ubyte", remedy),
-              find(set, directory, part + "-labels-idx1-ubyte", remedy),
-              concat(set, " ", text(split)), options);
+  const std::string images = find(set, directory, part + "-images-idx3-ubyte", remedy);
+  const std::string labels = find(set, directory, part + "-labels-idx1-ubyte", remedy);
+  return read(images, labels, concat(set, " ", text(split)), options);
 }
 
 }  // namespace
