@@ -18,3 +18,14 @@ configure_package_config_file(cmake/papilio-config.cmake.in "${PROJECT_BINARY_DI
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/papilio-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/papilio-config.cmake" "${PROJECT_BINARY_DIR}/papilio-config-version.cmake"
               cmake/FindDnnl.cmake cmake/FindOpenBlas.cmake cmake/FindStb.cmake DESTINATION ${package_dir})
+
+# For projects without CMake: g++ program.cc $(pkg-config --cflags --libs papilio).
+set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH PAPILIO_PC_PREFIX "/${pkgconfig_dir}" "/")
+string(REGEX REPLACE "/$" "" PAPILIO_PC_PREFIX "${PAPILIO_PC_PREFIX}")
+set(PAPILIO_PC_LIBS "-ldnnl -lopenblas -lhwy -lspdlog -lfmt -lstb -lz -pthread")
+if(PAPILIO_OPENMP)
+  string(APPEND PAPILIO_PC_LIBS " ${OpenMP_CXX_FLAGS}")
+endif()
+configure_file(cmake/papilio.pc.in "${PROJECT_BINARY_DIR}/papilio.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/papilio.pc" DESTINATION ${pkgconfig_dir})

@@ -7,4 +7,4 @@ bash tests/setup.sh build test
 cmake --preset release
 cmake --build --preset release
 # Several tests run at once: their threads should sleep, not spin, when they wait for each other.
-OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} ctest --preset release -j 2 "$@"
+OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} ctest --preset release --no-tests=error -j 2 "$@"

@@ -26,7 +26,7 @@ class LogTest : public testing::Test {
     testing::internal::CaptureStderr();
   }
   void TearDown() override {
-    log::set_level(log::Level::info);
+    logging::set_level(logging::Level::info);
     fs::remove_all(folder_);
   }
   static std::string shown() { return testing::internal::GetCapturedStderr(); }
@@ -48,37 +48,37 @@ class LogTest : public testing::Test {
 };
 
 TEST_F(LogTest, ShowsInformationAndAbove) {
-  log::debug("d");
-  log::info("i {} %d");
-  log::warning("w");
-  log::error("e");
+  logging::debug("d");
+  logging::info("i {} %d");
+  logging::warning("w");
+  logging::error("e");
   EXPECT_EQ(shown(), "i {} %d\nwarning: w\nerror: e\n");
 }
 
 TEST_F(LogTest, ShowsWhatTheLevelAsksFor) {
-  log::set_level(log::Level::error);
-  log::warning("w");
-  log::error("e");
-  log::set_level(log::Level::debug);
-  log::debug("d");
+  logging::set_level(logging::Level::error);
+  logging::warning("w");
+  logging::error("e");
+  logging::set_level(logging::Level::debug);
+  logging::debug("d");
   EXPECT_EQ(shown(), "error: e\ndebug: d\n");
 }
 
 TEST_F(LogTest, AppendsToTheFilesThatAreOpen) {
   {
-    const log::File first(path_);
-    log::info("one");
+    const logging::File first(path_);
+    logging::info("one");
     {
-      const log::File second(folder_ + "/other.txt");
-      log::warning("two");
+      const logging::File second(folder_ + "/other.txt");
+      logging::warning("two");
     }
-    log::info("three");
+    logging::info("three");
     EXPECT_EQ(lines(path_).size(), 3u) << "a line reaches the file at once";
   }
-  log::info("nowhere");
+  logging::info("nowhere");
   {
-    const log::File again(path_);
-    log::info("four");
+    const logging::File again(path_);
+    logging::info("four");
   }
   EXPECT_EQ(lines(path_), (std::vector<std::string>{"one", "warning: two", "three", "four"}));
   EXPECT_EQ(lines(folder_ + "/other.txt"), std::vector<std::string>{"warning: two"});
@@ -87,24 +87,24 @@ TEST_F(LogTest, AppendsToTheFilesThatAreOpen) {
 
 TEST_F(LogTest, NamesAFileThatCannotBeOpened) {
   try {
-    log::File file(folder_);
+    logging::File file(folder_);
     ADD_FAILURE() << "a folder was opened as a log";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("cannot write the log '" + folder_ + "': "));
     EXPECT_THAT(error.what(), testing::HasSubstr("Is a directory"));
   }
-  log::info("still alive");
+  logging::info("still alive");
   EXPECT_EQ(shown(), "still alive\n");
 }
 
 TEST_F(LogTest, LinesOfSeveralThreadsStayWhole) {
   const std::string line(200, 'x');
   {
-    const log::File file(path_);
+    const logging::File file(path_);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&] {
-        for (int i = 0; i < 50; ++i) log::info(line);
+        for (int i = 0; i < 50; ++i) logging::info(line);
       });
     for (std::thread& thread : threads) thread.join();
   }

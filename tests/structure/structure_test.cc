@@ -147,14 +147,15 @@ struct Quote {
   Lines code;
 };
 
-// The C++ blocks of a document; the line before one names its file: <!-- tests/consumer/train.cc
+// The C++ and Python blocks of a document; the line before one names its file: <!--
+// tests/consumer/train.cc
 // -->.
 std::vector<Quote> quotes(const fs::path& document) {
   static const std::regex marker(R"(<!-- (\S+) -->)");
   std::vector<Quote> found;
   Lines lines = lines_of(kRoot / document);
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i] != "```cpp") continue;
+    if (lines[i] != "```cpp" && lines[i] != "```python") continue;
     Quote quote{document.string() + ":" + std::to_string(i + 1), "", {}};
     if (std::smatch match; i > 0 && std::regex_match(lines[i - 1], match, marker))
       quote.source = match[1];
@@ -184,7 +185,7 @@ TEST(Documents, QuoteCodeThatIsCompiledAndTested) {
       ++count;
       ASSERT_FALSE(quote.source.empty())
           << quote.where
-          << ": the line before a C++ block names its file: <!-- tests/consumer/train.cc -->";
+          << ": the line before a block of code names its file: <!-- tests/consumer/train.cc -->";
       ASSERT_TRUE(quote.source.starts_with("tests/")) << quote.where;
       EXPECT_TRUE(stands_in(quote.code, lines_of(kRoot / quote.source)))
           << quote.where << " differs from " << quote.source
