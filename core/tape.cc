@@ -71,8 +71,7 @@ bool wants_gradient(const TapeState& tape, const Tensor& input) {
   if (!input.defined()) return false;
   const uint64_t owner = input.state()->tape;
   if (owner == tape.id) return true;
-  check(owner == 0 || !is_live(owner),
-        "tape: an input ", input,
+  check(owner == 0 || !is_live(owner), "tape: an input ", input,
         " was recorded by another live tape; detach() it or finish that tape first");
   return trained(input) != nullptr;
 }
@@ -103,7 +102,12 @@ Tape::~Tape() {
 }
 
 bool Tape::recording() { return current != nullptr; }
-int64_t Tape::size() const { return static_cast<int64_t>(state_->records.size()); }
+
+std::vector<std::string_view> Tape::ops() const {
+  std::vector<std::string_view> names;
+  for (const Record& record : state_->records) names.emplace_back(record.op);
+  return names;
+}
 
 Tensor Tape::watch(const Tensor& input) {
   Tensor watched = input.detach();
@@ -113,7 +117,8 @@ Tensor Tape::watch(const Tensor& input) {
 }
 
 Tensor Tape::gradient(const Tensor& watched) const {
-  check(watched.state()->tape == state_->id, "tape: gradient() of a tensor that this tape does not watch");
+  check(watched.state()->tape == state_->id,
+        "tape: gradient() of a tensor that this tape does not watch");
   return state_->gradients[static_cast<size_t>(watched.state()->slot)];
 }
 
@@ -127,10 +132,11 @@ void Tape::backward(const Tensor& output, const Tensor& seed) {
   TapeState& tape = *state_;
   check(!tape.used, "backward: a tape is used once; open a new one for every step");
   check(output.state()->tape == tape.id,
-        "backward: this tape did not record the output; it depends on no parameter, or was computed before the "
+        "backward: this tape did not record the output; it depends on no parameter, or was "
+        "computed before the "
         "tape or under another one");
-  check(seed.shape() == output.shape() && seed.dtype() == output.dtype(), "backward: the seed gradient is ",
-        seed, ", the output ", output);
+  check(seed.shape() == output.shape() && seed.dtype() == output.dtype(),
+        "backward: the seed gradient is ", seed, ", the output ", output);
   for (const Constant& constant : tape.constants)
     check(constant.tensor.version() == constant.version, "backward: a tensor ", constant.tensor,
           " was written after the tape read it; call backward() before the optimizer's step()");
@@ -160,7 +166,8 @@ bool recorded(std::span<const Tensor* const> inputs) {
   return wanted;
 }
 
-void record_op(const char* op, Tensor& output, std::span<const Tensor* const> inputs, Backward backward) {
+void record_op(const char* op, Tensor& output, std::span<const Tensor* const> inputs,
+               Backward backward) {
   TapeState& tape = *current;
   check(!tape.used, op, ": recorded on a tape whose backward() has run; open a new one");
   Record record{.op = op, .output = 0, .inputs = {}, .backward = std::move(backward)};
@@ -173,7 +180,9 @@ void record_op(const char* op, Tensor& output, std::span<const Tensor* const> in
       } else {
         const void* storage = state.storage.get();
         const auto [entry, is_new] = tape.slots.try_emplace(
-            state.parameter.lock() ? static_cast<const void*>(state.parameter.lock().get()) : storage, -1);
+            state.parameter.lock() ? static_cast<const void*>(state.parameter.lock().get())
+                                   : storage,
+            -1);
         if (is_new) {
           tape.constants.push_back({*input, input->version()});
           if (auto parameter = trained(*input)) {

@@ -1,5 +1,6 @@
-// Tape: reverse-mode differentiation. While a Tape lives, the ops of its thread are recorded on it; backward() walks the
-// records from last to first. Without a Tape nothing is recorded: plain calls are inference.
+// Tape: reverse-mode differentiation. While a Tape lives, the ops of its thread are recorded on it;
+// backward() walks the records from last to first. Without a Tape nothing is recorded: plain calls
+// are inference.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ class InputGradients {
  public:
   /// False when nobody wants the gradient of input `i`: skip its computation.
   bool needs(size_t i) const { return slots_[i] >= 0; }
-  /// Adds the gradient of input `i`, which has that input's shape and dtype. A gradient passed on unchanged may be
-  /// the very tensor that came in; it is never written.
+  /// Adds the gradient of input `i`, which has that input's shape and dtype. A gradient passed on
+  /// unchanged may be the very tensor that came in; it is never written.
   void add(size_t i, Tensor gradient);
 
  private:
@@ -37,9 +38,9 @@ class InputGradients {
 /// Given dL/d(output), adds dL/d(input i). Complex gradients are dL/dRe + i dL/dIm, as in PyTorch.
 using Backward = std::function<void(const Tensor& output_gradient, InputGradients& inputs)>;
 
-/// Records what its thread computes from construction to destruction. Tapes nest as a stack: the innermost records; a
-/// tensor that another live tape recorded is an Error as an input. A tape is used once, and gives no gradients of
-/// gradients.
+/// Records what its thread computes from construction to destruction. Tapes nest as a stack: the
+/// innermost records; a tensor that another live tape recorded is an Error as an input. A tape is
+/// used once, and gives no gradients of gradients.
 class Tape {
  public:
   Tape();
@@ -47,18 +48,21 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Adds dL/dp to the gradient of every parameter p that the real scalar `loss` (one element) was computed from.
+  /// Adds dL/dp to the gradient of every parameter p that the real scalar `loss` (one element) was
+  /// computed from.
   void backward(const Tensor& loss);
   /// The same from a gradient `seed` of `output`, of equal shape and dtype.
   void backward(const Tensor& output, const Tensor& seed);
 
-  /// Declares `input` as one whose gradient is wanted, as if it were a parameter; use the returned tensor.
+  /// Declares `input` as one whose gradient is wanted, as if it were a parameter; use the returned
+  /// tensor.
   Tensor watch(const Tensor& input);
-  /// After backward(): the gradient of a watched tensor; undefined when the output does not depend on it.
+  /// After backward(): the gradient of a watched tensor; undefined when the output does not depend
+  /// on it.
   Tensor gradient(const Tensor& watched) const;
 
-  /// Number of ops on the tape.
-  int64_t size() const;
+  /// Names of the ops on the tape, in the order in which they were recorded.
+  std::vector<std::string_view> ops() const;
 
   /// True while a tape records on this thread: dropout and batch norm then behave as in training.
   static bool recording();
@@ -82,8 +86,8 @@ class NoTape {
   TapeState* suspended_;
 };
 
-/// True when a tape records here and the gradient of one of the inputs is wanted. Throws Error when an input belongs to
-/// another live tape.
+/// True when a tape records here and the gradient of one of the inputs is wanted. Throws Error when
+/// an input belongs to another live tape.
 bool recorded(std::span<const Tensor* const> inputs);
 void record_op(const char* op, Tensor& output, std::span<const Tensor* const> inputs,
                Backward backward);
@@ -92,8 +96,9 @@ void record_op(const char* op, Tensor& output, std::span<const Tensor* const> in
 ///
 ///   record("relu", y, {&x}, [x](const Tensor& dy, InputGradients& dx) { dx.add(0, ...); });
 ///
-/// The closure keeps what it captures until backward() has passed it; without a tape it is dropped at once. Undefined
-/// inputs (an absent bias) are allowed. `op` is a literal; the gradient-check table of the tests must have a row of that name.
+/// The closure keeps what it captures until backward() has passed it; without a tape it is dropped
+/// at once. Undefined inputs (an absent bias) are allowed. `op` is a literal; the gradient-check
+/// table of the tests must have a row of that name.
 template <class Closure>
 void record(const char* op, Tensor& output, std::initializer_list<const Tensor*> inputs,
             Closure&& backward) {

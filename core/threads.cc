@@ -38,30 +38,33 @@ void set_threads(int count) {
 #endif
 }
 
-void parallel_for(int64_t count, const std::function<void(int64_t, int64_t)>& body, int64_t grain) {
-  if (count <= 0) return;
+int64_t detail::workers_for(int64_t count, int64_t grain) {
+  if (count <= 0) return 0;
 #ifdef _OPENMP
-  const int64_t useful = (count + grain - 1) / std::max<int64_t>(grain, 1);
-  const int64_t workers = std::min<int64_t>(useful, threads());
-  if (workers > 1 && !omp_in_parallel()) {
-    std::exception_ptr first;
-    std::mutex mutex;
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(workers))
-    for (int64_t worker = 0; worker < workers; ++worker) {
-      try {
-        body(count * worker / workers, count * (worker + 1) / workers);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!first) first = std::current_exception();
-      }
-    }
-    if (first) std::rethrow_exception(first);
-    return;
-  }
+  const int64_t useful = count / std::max<int64_t>(grain, 1);
+  if (useful > 1 && !omp_in_parallel()) return std::min<int64_t>(useful, threads());
 #else
   (void)grain;
 #endif
-  body(0, count);
+  return 1;
+}
+
+void detail::run_ranges(int64_t count, int64_t workers, void* context,
+                        void (*body)(void* context, int64_t begin, int64_t end)) {
+  std::exception_ptr first;
+  std::mutex mutex;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(workers))
+#endif
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    try {
+      body(context, count * worker / workers, count * (worker + 1) / workers);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
 }
 
 }  // namespace papilio
