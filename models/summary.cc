@@ -78,7 +78,7 @@ LayerSummary total_of(const std::vector<LayerSummary>& rows) {
 // 1234567 -> "1,234,567"
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
-  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), ",");
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), 1, ',');
   return digits;
 }
 

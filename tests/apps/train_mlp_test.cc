@@ -1,0 +1,184 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "papilio/core/config.h"
+#include "papilio/tests/apps/process.h"
+#include "papilio/tests/models/toy.h"
+
+namespace papilio::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class TrainMlp : public ::testing::Test {
+ protected:
+  TrainMlp() { write_mnist(folder_ / "mnist", 1200, 200); }
+
+  std::vector<std::string> command(const std::string& out, std::vector<std::string> more = {}) const {
+    std::vector<std::string> all = {"train_mlp", "--data",     "mnist:" + (folder_ / "mnist"), "--out",  folder_ / out, "--epochs",
+                                    "2",         "--threads", "1",                            "--hidden", "bpbp"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(TrainMlp, ReportsAndLeavesARun) {
+  const Outcome outcome = run(command("a", {"--json", folder_ / "report.json"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("SIMD"), HasSubstr("BLAS oneDNN"), HasSubstr("1 thread"), HasSubstr("1020 training"),
+                                 HasSubstr("epoch 2/2"), HasSubstr("images/s")));
+  for (const char* file : {"config.json", "metrics.csv", "log.txt", "last.safetensors", "best.safetensors"})
+    EXPECT_TRUE(std::filesystem::exists(folder_ / ("a/" + std::string(file)))) << file;
+  const Config report = Config::parse(read_file(folder_ / "report.json"));
+  EXPECT_GT(report.at("best_validation_accuracy").as_double(), 0.4);
+  EXPECT_GT(report.at("test_accuracy").as_double(), 0.4);
+  EXPECT_LE(report.at("test_accuracy").as_double(), 1);
+  EXPECT_EQ(report.at("hidden_parameters").as_int(), 8184);
+  EXPECT_EQ(report.at("parameters").as_int(), 8184 + 1024 + 1024 * 4 + 4);
+  EXPECT_EQ(report.at("epochs").as_int(), 2);
+  EXPECT_GT(report.at("images_per_second").as_double(), 0);
+  EXPECT_GT(report.at("seconds").as_double(), 0);
+}
+
+TEST_F(TrainMlp, JsonOnStandardOutputIsOnlyJson) {
+  const Outcome outcome = run(command("a", {"--json", "-"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NO_THROW(Config::parse(outcome.out)) << outcome.out;
+}
+
+TEST_F(TrainMlp, EvaluateAgreesWithTraining) {
+  const Outcome trained = run(command("a", {"--json", "-"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Outcome evaluated = run({"evaluate", folder_ / "a/best.safetensors", "--data", "mnist:" + (folder_ / "mnist"), "--threads", "1",
+                                 "--json", "-", "--logits", folder_ / "logits.npy"});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  const Config report = Config::parse(evaluated.out);
+  EXPECT_EQ(report.at("accuracy").as_double(), Config::parse(trained.out).at("test_accuracy").as_double());
+  EXPECT_EQ(report.at("images").as_int(), 200);
+  const std::string logits = read_file(folder_ / "logits.npy");
+  EXPECT_THAT(logits.substr(0, 128), HasSubstr("'shape': (200,4,)"));
+  EXPECT_EQ(logits.size() % 64, size_t{200 * 4 * 4 % 64});
+  const Outcome without = run({"evaluate", folder_ / "a/best.safetensors", "--json", "-"});
+  ASSERT_EQ(without.code, 0) << without.err;
+  EXPECT_TRUE(Config::parse(without.out).at("accuracy").is_null());
+  EXPECT_GT(Config::parse(without.out).at("latency_us").as_double(), 0);
+  const Outcome described = run({"describe", folder_ / "a/best.safetensors"});
+  ASSERT_EQ(described.code, 0) << described.err;
+  EXPECT_THAT(described.out, AllOf(HasSubstr("hidden"), HasSubstr("dense parameters"), HasSubstr("9,208"), HasSubstr("1,049,600")));
+}
+
+// The promise that matters most: SIGKILL at random moments, and the same bytes in the end.
+TEST_F(TrainMlp, KilledAndResumedEndsWithTheSameBytes) {
+  const std::vector<std::string> more = {"--epochs", "4", "--save-seconds", "0.02", "--resume"};
+  std::vector<std::string> whole = command("whole", more), parts = command("parts", more);
+  whole.erase(whole.begin() + 5, whole.begin() + 7);  // the first --epochs
+  parts.erase(parts.begin() + 5, parts.begin() + 7);
+  ASSERT_EQ(run(whole).code, 0);
+  const char* asked = std::getenv("PAPILIO_KILLS");
+  const int kills = asked ? std::atoi(asked) : 4;
+  const Rng rng = Rng(static_cast<uint64_t>(getpid()));
+  int killed = 0;
+  for (int i = 0; i < kills * 50 && killed < kills; ++i) {
+    const pid_t process = start(parts, folder_ / "out", folder_ / "err");
+    usleep(static_cast<useconds_t>(20000 + 300000 * rng.uniform(static_cast<uint64_t>(i))));
+    kill(process, SIGKILL);
+    const int code = wait_for(process);
+    killed += code == -SIGKILL;
+    if (code == 0) std::filesystem::remove_all(folder_ / "parts");  // it was done before: once more
+    else ASSERT_EQ(code, -SIGKILL) << read_file(folder_ / "err");
+  }
+  ASSERT_EQ(killed, kills);
+  const Outcome last = run(parts);
+  ASSERT_EQ(last.code, 0) << last.err;
+  EXPECT_EQ(run_bytes(folder_ / "whole"), run_bytes(folder_ / "parts"));
+}
+
+TEST_F(TrainMlp, ControlCSavesAndExitsWith130) {
+  std::vector<std::string> long_run = command("a");
+  long_run[6] = "100000";
+  const pid_t process = start(long_run, folder_ / "out", folder_ / "err");
+  while (!std::filesystem::exists(folder_ / "a/last.safetensors")) usleep(10000);
+  kill(process, SIGINT);
+  EXPECT_EQ(wait_for(process), 130);
+  EXPECT_THAT(read_file(folder_ / "err"), HasSubstr("--resume continues"));
+}
+
+TEST_F(TrainMlp, ChoosesTheLearningRateOnTheValidationPart) {
+  const Outcome outcome = run(command("a", {"--lr", "1e-9,0.05", "--json", "-"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(Config::parse(outcome.out).at("learning_rate").as_double(), 0.05);
+  EXPECT_EQ(read_file(folder_ / "a/last.safetensors"), read_file(folder_ / "a/lr-0.05/last.safetensors"));
+  const std::string before = run_bytes(folder_ / "a");
+  EXPECT_EQ(run(command("a", {"--lr", "1e-9,0.05", "--resume"})).code, 0);
+  EXPECT_EQ(run_bytes(folder_ / "a"), before);
+}
+
+TEST_F(TrainMlp, InitStartsFromAnotherRunsWeights) {
+  ASSERT_EQ(run(command("a")).code, 0);
+  const Outcome outcome = run(command("b", {"--init", folder_ / "a/best.safetensors", "--lr", "1e-9", "--json", "-"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_GT(Config::parse(outcome.out).at("test_accuracy").as_double(), 0.4);
+}
+
+TEST_F(TrainMlp, MistakesAreExplained) {
+  const auto error = [&](std::vector<std::string> more, int code = 1) {
+    const Outcome outcome = run(command("x", std::move(more)));
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_THAT(error({"--hiden", "dense"}, 2), AllOf(HasSubstr("--hiden"), HasSubstr("--hidden"), HasSubstr("--help")));
+  EXPECT_THAT(error({"--hidden", "butterfli"}), AllOf(HasSubstr("butterfli"), HasSubstr("kmatrix-orthogonal")));
+  EXPECT_THAT(error({"--batch", "0"}), HasSubstr("batch is 0"));
+  EXPECT_THAT(error({"--batch", "many"}, 2), HasSubstr("many"));
+  EXPECT_THAT(error({"--width", "-1"}), HasSubstr("width -1"));
+  EXPECT_THAT(error({"--lr", "-1"}), HasSubstr("--lr is -1"));
+  EXPECT_THAT(error({"--validation", "1.5"}), HasSubstr("1.5"));
+  EXPECT_THAT(error({"--resume", "--force"}), HasSubstr("one of them"));
+  EXPECT_THAT(error({"--init", folder_ / "none.safetensors"}), HasSubstr("none.safetensors"));
+  EXPECT_THAT(error({"--data", "mnist:" + (folder_ / "nowhere")}), HasSubstr("nowhere"));
+  EXPECT_THAT(error({"--data", "cifar11:x"}), AllOf(HasSubstr("cifar11"), HasSubstr("cifar10")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x/last.safetensors"));
+}
+
+TEST_F(TrainMlp, RefusesToOverwriteARun) {
+  ASSERT_EQ(run(command("a")).code, 0);
+  const std::string before = run_bytes(folder_ / "a");
+  const Outcome again = run(command("a"));
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, AllOf(HasSubstr("already holds a run"), HasSubstr("--resume"), HasSubstr("--force")));
+  EXPECT_EQ(run(command("a", {"--resume"})).code, 0);
+  EXPECT_EQ(run_bytes(folder_ / "a"), before);
+}
+
+TEST(Evaluate, MistakesAreExplained) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(run({"evaluate"}).code, 2);
+  const Outcome missing = run({"evaluate", folder / "none.safetensors"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("none.safetensors"));
+  write_file(folder / "junk.safetensors", std::string(100, 'x'));
+  const Outcome junk = run({"evaluate", folder / "junk.safetensors"});
+  EXPECT_EQ(junk.code, 1);
+  EXPECT_THAT(junk.err, HasSubstr("junk.safetensors"));
+}
+
+// docs/help holds what every app prints for --help: the text is reviewed like code, and always current.
+TEST(Help, IsWhatTheDocsSay) {
+  for (const char* app : {"train_mlp", "evaluate", "describe"}) {
+    const Outcome outcome = run({app, "--help"});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.out, read_file(std::string(PAPILIO_SOURCE_DIR) + "/docs/help/" + app + ".txt"))
+        << "if the change is meant: build/release/bin/" << app << " --help > docs/help/" << app << ".txt";
+  }
+}
+
+}  // namespace
+}  // namespace papilio::testing
