@@ -83,6 +83,16 @@ void sum_rows(const T* x, int64_t rows, int64_t columns, T* sums) {
   for (int64_t c = 0; c < chunks; ++c) add_to(partial + c * columns, sums);
 }
 
+/// The sum of x[0 .. count-1], added up pairwise in an order that depends on the count alone, for
+/// accuracy.
+template <class T>
+T sum_run(const T* x, int64_t count) {
+  if (count > 256) return sum_run(x, count / 2) + sum_run(x + count / 2, count - count / 2);
+  T total{};
+  for (int64_t i = 0; i < count; ++i) total += x[i];
+  return total;
+}
+
 /// The gradient of an operand of `shape` that was repeated over the leading axes: `gradient` summed
 /// over them.
 inline Tensor sum_to(const Tensor& gradient, const Shape& shape) {

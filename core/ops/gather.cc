@@ -1,0 +1,60 @@
+#include <algorithm>
+
+#include "papilio/core/ops.h"
+#include "papilio/core/ops/elementwise.h"
+
+namespace papilio {
+namespace {
+
+int64_t rows_worth_a_thread(int64_t columns) {
+  return std::max<int64_t>(detail::kGrain / std::max<int64_t>(columns, 1), 1);
+}
+
+// dx[r, index[j]] += dy[r, j]; rows are independent, so that the sums have one order.
+Tensor scattered(const Tensor& dy, const Tensor& index, const Shape& shape) {
+  Tensor dx = Tensor::zeros(shape, dy.dtype());
+  const int64_t columns = shape[-1], picked = index.numel();
+  dispatch_floating(dy.dtype(), "gather", [&]<class T>() {
+    const int64_t* at = index.data<int64_t>();
+    const T* in = dy.data<T>();
+    T* out = dx.mutable_data<T>();
+    parallel_for(
+        columns == 0 ? 0 : dx.numel() / columns,
+        [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; ++r)
+            for (int64_t j = 0; j < picked; ++j) out[r * columns + at[j]] += in[r * picked + j];
+        },
+        rows_worth_a_thread(picked));
+  });
+  return dx;
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, const Tensor& index) {
+  check(x.rank() >= 1 && index.rank() == 1 && index.dtype() == DType::i64, "gather: x ", x,
+        " and index ", index, ": x needs an axis, and the index is i64 [m]");
+  const int64_t columns = x.dim(-1), picked = index.numel();
+  const int64_t* at = index.data<int64_t>();
+  for (int64_t j = 0; j < picked; ++j)
+    check(0 <= at[j] && at[j] < columns, "gather: index[", j, "] is ", at[j], ", the last axis of ",
+          x, " has ", columns, " positions");
+  Tensor y(x.shape().with(-1, picked), x.dtype());
+  dispatch_floating(x.dtype(), "gather", [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    parallel_for(
+        x.shape().leading().numel(),
+        [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; ++r)
+            for (int64_t j = 0; j < picked; ++j) out[r * picked + j] = in[r * columns + at[j]];
+        },
+        rows_worth_a_thread(picked));
+  });
+  record("gather", y, {&x}, [index, shape = x.shape()](const Tensor& dy, InputGradients& dx) {
+    dx.add(0, scattered(dy, index, shape));
+  });
+  return y;
+}
+
+}  // namespace papilio
