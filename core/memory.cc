@@ -1,6 +1,7 @@
 #include "papilio/core/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -82,9 +83,12 @@ class Allocator {
 
   // Memory at a 2 MB boundary, so that the kernel can back it with huge pages: a first touch then costs 50 times less.
   void* map_pages(size_t bytes) {
-    const size_t length = whole_pages(bytes);
-    void* raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    // Beyond the memory that there is, the system would promise now and kill later.
+    static const auto physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    void* raw = MAP_FAILED;
+    const size_t length = bytes <= physical ? whole_pages(bytes) : 0;
+    if (length > 0)
+      raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     check(raw != MAP_FAILED, "memory: the system has no ", bytes, " bytes left; use a smaller batch");
     auto* begin = static_cast<char*>(raw);
     auto* aligned = reinterpret_cast<char*>(

@@ -13,14 +13,20 @@ detail::TensorState& get(const std::shared_ptr<detail::TensorState>& state) {
   return *state;
 }
 
+size_t checked_bytes(const Shape& shape, DType dtype) {
+  int64_t bytes = 0;
+  check(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "tensor: ", shape, " ", dtype,
+        " has more bytes than 63 bits can count");
+  return static_cast<size_t>(bytes);
+}
+
 }  // namespace
 
 Tensor::Tensor(const Shape& shape, DType dtype)
     : state_(std::make_shared<detail::TensorState>(detail::TensorState{
           .shape = shape,
           .dtype = dtype,
-          .storage = std::make_shared<detail::Storage>(
-              static_cast<size_t>(shape.numel() * size_of(dtype))),
+          .storage = std::make_shared<detail::Storage>(checked_bytes(shape, dtype)),
           .parameter = {}})) {}
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {

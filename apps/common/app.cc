@@ -26,6 +26,8 @@ int usage_error(const CLI::App& app, const std::string& message) {
 }  // namespace
 
 int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {
+  for (CLI::Option* option : app.get_options())  // said twice, the last one counts: handy in scripts
+    if (option->get_expected_max() == 1) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

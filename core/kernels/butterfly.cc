@@ -1,4 +1,5 @@
-// What is the same for every SIMD target: the cut into tiles and chunks, padding and cropping, threads.
+// What is the same for every SIMD target: the cut into tiles and chunks, padding and cropping,
+// threads.
 
 #include "papilio/core/kernels/butterfly.h"
 
@@ -43,7 +44,9 @@ class Call {
   static constexpr int64_t kPlanes = sizeof(T) / sizeof(Real<T>);
 
   Call(const ButterflyShape& s, const T* twiddle, bool backward)
-      : shape(s), kernels(butterfly_kernels<T>()), levels(std::countr_zero(static_cast<uint64_t>(s.n))) {
+      : shape(s),
+        kernels(butterfly_kernels<T>()),
+        levels(std::countr_zero(static_cast<uint64_t>(s.n))) {
     vectors = std::max<int64_t>(s.n / kernels.lanes, 2);
     row_size = vectors * kernels.lanes;
     samples_per_row = row_size / s.n;
@@ -61,13 +64,15 @@ class Call {
   bool packed;
 
   RowsPlan<T> plan(int64_t stack, int64_t count) const {
-    return {levels, vectors, shape.nblocks, shape.increasing_stride, count,
-            twiddle_ + stack * stack_size, packed};
+    return {levels,        vectors,
+            shape.nblocks, shape.increasing_stride,
+            count,         twiddle_ + stack * stack_size,
+            packed};
   }
-  /// The number of rows in a tile that fits into the cache, 4 to 16 or all.
-  int64_t tile_rows(int64_t count) const {
-    const int64_t fit = kernels.tile_bytes / (row_size * int64_t{sizeof(T)});
-    const int64_t tiles = ceil_div(count, std::clamp<int64_t>(fit, 4, 16));
+  /// The number of rows in a tile of about `bytes`, of `count` rows in total.
+  int64_t tile_rows(int64_t count, int64_t bytes) const {
+    const int64_t fit = std::clamp<int64_t>(bytes / (row_size * int64_t{sizeof(T)}), 4, 32);
+    const int64_t tiles = ceil_div(count, fit);
     return ceil_div(ceil_div(count, tiles), 4) * 4;
   }
   int64_t kept(int64_t stack) const {
@@ -75,7 +80,8 @@ class Call {
   }
   /// A guess at the nanoseconds that one row takes, forward in one stack.
   double row_nanoseconds() const {
-    return 0.5 / kernels.lanes * double(row_size) * double(levels * shape.nblocks * kPlanes * kPlanes);
+    return 0.5 / kernels.lanes * double(row_size) *
+           double(levels * shape.nblocks * kPlanes * kPlanes);
   }
 
   // Staged rows are padded to row_size elements, with a pitch that is not a power of two.
@@ -170,7 +176,8 @@ int64_t grain(double nanoseconds) { return 1 + static_cast<int64_t>(50e3 / nanos
 template <class T>
 void forward(const Call<T>& call, const T* x, T* y) {
   const ButterflyShape& s = call.shape;
-  const int64_t tile = call.tile_rows(call.rows), tiles = ceil_div(call.rows, tile);
+  const int64_t tile = call.tile_rows(call.rows, call.kernels.forward_tile),
+                tiles = ceil_div(call.rows, tile);
   const auto body = [&](int64_t begin, int64_t end) {
     const int64_t stage_size = tile * call.stage_pitch();
     const bool x_in_place = call.in_place(s.in_features);
@@ -183,12 +190,13 @@ void forward(const Call<T>& call, const T* x, T* y) {
       if (!x_in_place) call.fill(x_stage, x, s.in_features, s.in_features, first, count);
       T* stack_y = y + stack * s.n;
       const bool y_in_place = call.in_place(kept);
-      call.kernels.forward(
-          call.plan(stack, count),
-          x_in_place ? call.as_rows(x + first * s.in_features, s.in_features) : call.staged(x_stage),
-          y_in_place ? call.as_rows(stack_y + first * s.out_features, s.out_features)
-                     : call.staged(y_stage),
-          reals(scratch));
+      call.kernels.forward(call.plan(stack, count),
+                           x_in_place ? call.as_rows(x + first * s.in_features, s.in_features)
+                                      : call.staged(x_stage),
+                           y_in_place
+                               ? call.as_rows(stack_y + first * s.out_features, s.out_features)
+                               : call.staged(y_stage),
+                           reals(scratch));
       if (!y_in_place) call.drain(y_stage, stack_y, s.out_features, kept, first, count);
     }
   };
@@ -227,7 +235,7 @@ void backward(const Call<T>& call, const T* x, const T* grad_y, T* grad_x, T* gr
   const int64_t chunks = std::clamp<int64_t>(std::min(affordable, call.rows / 16), 1, 16);
   Buffer sums(chunks * sums_size * sizeof(Real<T>));
   const auto body = [&](int64_t begin, int64_t end) {
-    const int64_t tile = call.tile_rows(ceil_div(call.rows, chunks));
+    const int64_t tile = call.tile_rows(ceil_div(call.rows, chunks), call.kernels.backward_tile);
     const int64_t stage_size = tile * call.stage_pitch();
     const int64_t scratch_size = call.kernels.backward_scratch(call.plan(0, tile)) * stage_size;
     Buffer buffer((3 * stage_size + scratch_size) * sizeof(T));
@@ -263,7 +271,8 @@ void backward(const Call<T>& call, const T* x, const T* grad_y, T* grad_x, T* gr
     }
   };
   const double chunk_rows = double(call.rows) / double(chunks);
-  parallel_for(chunks, std::cref(body), grain(4 * call.row_nanoseconds() * chunk_rows * double(s.nstacks)));
+  parallel_for(chunks, std::cref(body),
+               grain(4 * call.row_nanoseconds() * chunk_rows * double(s.nstacks)));
   if (grad_twiddle) collect(call, sums.as<Real<T>>(), chunks, grad_twiddle);
   if (grad_x && s.in_features > s.n)
     for (int64_t row = 0; row < s.batch; ++row)
@@ -296,8 +305,8 @@ void butterfly_backward(const ButterflyShape& shape, const T* twiddle, const T* 
   }
 }
 
-#define PAPILIO_INSTANTIATE(T)                                                                   \
-  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*);                \
+#define PAPILIO_INSTANTIATE(T)                                                    \
+  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*); \
   template void butterfly_backward(const ButterflyShape&, const T*, const T*, const T*, T*, T*);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)

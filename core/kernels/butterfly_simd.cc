@@ -1,17 +1,18 @@
 // The butterfly passes over rows of vectors, compiled once for each SIMD target.
 //
-// A factor of stride >= lanes mixes whole vectors. For a smaller stride s, two neighbouring vectors are
-// rearranged so that the first elements of all pairs stand in one and the second ones in the other, both in
-// the order of the pairs ("pairs of stride s"); their twiddles are then consecutive as well. To go from
-// stride s to 2s, or back, takes one exchange of lanes, and vectors as loaded are pairs of stride `lanes`.
+// A factor of stride >= lanes mixes whole vectors. For a smaller stride s, two neighbouring vectors
+// are rearranged so that the first elements of all pairs stand in one and the second ones in the
+// other, both in the order of the pairs ("pairs of stride s"); their twiddles are then consecutive
+// as well. To go from stride s to 2s, or back, takes one exchange of lanes, and vectors as loaded
+// are pairs of stride `lanes`.
 //
-// A pass does several factors on a group of vectors that stays in registers. The rows of a tile come
-// innermost, so that they share the loads of the twiddle and, in backward, add up its gradient in registers.
-
-#include "papilio/core/kernels/butterfly_kernels.h"
+// A pass does several factors on a group of vectors that stays in registers. The rows of a tile
+// come innermost, so that they share the loads of the twiddle and, in backward, add up its gradient
+// in registers.
 
 #include <cstring>
 
+#include "papilio/core/kernels/butterfly_kernels.h"
 #include "papilio/core/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -66,8 +67,8 @@ HWY_INLINE void store(const Numbers<T>& v, const Rows<T>& rows, Real<T>* p) {
   Numbers<T>::kPlanes == 1 || rows.planar ? v.store(p) : v.store_array(p);
 }
 
-// p + pitch, as an addition that is really done: GCC otherwise makes every p + i * pitch of an unrolled loop a
-// variable of the loop outside, and then runs out of registers for them.
+// p + pitch, as an addition that is really done: GCC otherwise makes every p + i * pitch of an
+// unrolled loop a variable of the loop outside, and then runs out of registers for them.
 template <class P>
 HWY_INLINE P* advance(P* p, int64_t pitch) {
   p += pitch;
@@ -90,8 +91,9 @@ HWY_INLINE void butterfly_adjoint(const N (&t)[4], N& p, N& q) {
   p = y;
 }
 
-// One group of vectors of a pass: kVectors registers (or twice as many), from load to store. Registers are in
-// arrays, so every loop over them has to be unrolled; the levels are template arguments for that reason.
+// One group of vectors of a pass: kVectors registers (or twice as many), from load to store.
+// Registers are in arrays, so every loop over them has to be unrolled; the levels are template
+// arguments for that reason.
 template <class T, bool kLanes, int kBits, bool kIncreasing>
 struct Group {
   using N = Numbers<T>;
@@ -100,7 +102,7 @@ struct Group {
   static constexpr int kPairs = kVectors / 2;
   static constexpr int kLevels = kLow + kBits;
 
-  Pass<T> pass;          // a copy, which stays in registers: stores of vectors may alias what is in memory
+  Pass<T> pass;  // a copy, which stays in registers: stores of vectors may alias what is in memory
   int64_t vector, pair;  // the first ones; the others follow at `stride`
   int64_t stride;
 
@@ -143,8 +145,8 @@ struct Group {
     static constexpr int kBit = kLevel < kLow ? 0 : kLevel - kLow, kDistance = 1 << kBit;
     static constexpr int first(int i) { return (i >> kBit << (kBit + 1)) + (i & (kDistance - 1)); }
   };
-  // Where the matrices of a level begin, in reals from those of the pass, and the way from one butterfly to the
-  // next.
+  // Where the matrices of a level begin, in reals from those of the pass, and the way from one
+  // butterfly to the next.
   HWY_INLINE int64_t matrices(int level) const {
     const int block_level = level < kLow ? level : pass.first_level + level - kLow;
     return block_level * pass.level_pitch + pair * 4 * N::kSlot;
@@ -181,8 +183,7 @@ struct Group {
       }
       unroll<kBits>([&](auto e) PAPILIO_INLINE_LAMBDA { steps.template level<kLow + e>(); });
     } else {
-      unroll<kBits>([&](auto e)
-                        PAPILIO_INLINE_LAMBDA { steps.template level<kLevels - 1 - e>(); });
+      unroll<kBits>([&](auto e) PAPILIO_INLINE_LAMBDA { steps.template level<kLevels - 1 - e>(); });
       if constexpr (kLow > 0) {
         unroll<kLow>([&](auto i) PAPILIO_INLINE_LAMBDA {
           constexpr int e = kLow - 1 - i;
@@ -277,8 +278,7 @@ struct Group {
       HWY_UNROLL(8)
       for (int i = 0; i < kPairs; ++i, p = advance(p, group.matrices_pitch())) {
         N &gp = g[L::first(i)], &gq = g[L::first(i) + L::kDistance];
-        const N &xp = inputs[kLevel][L::first(i)],
-                &xq = inputs[kLevel][L::first(i) + L::kDistance];
+        const N &xp = inputs[kLevel][L::first(i)], &xq = inputs[kLevel][L::first(i) + L::kDistance];
         N(&sum)[4] = sums[kLevel][i];
         sum[0] = conj_mul_add(xp, gp, sum[0]);
         sum[1] = conj_mul_add(xq, gp, sum[1]);
@@ -302,10 +302,9 @@ struct Group {
                            Real<T>* grad_twiddle) const {
     N sums[kLevels][kPairs][4];
     HWY_UNROLL(8)
-    for (int e = 0; e < kLevels; ++e)
-      HWY_UNROLL(8)
-      for (int i = 0; i < kPairs; ++i)
-        load_packed(grad_twiddle + matrices(e) + i * matrices_pitch(), sums[e][i]);
+    for (int e = 0; e < kLevels; ++e) HWY_UNROLL(8)
+    for (int i = 0; i < kPairs; ++i)
+      load_packed(grad_twiddle + matrices(e) + i * matrices_pitch(), sums[e][i]);
     for (int64_t row = 0; row < pass.rows; ++row) {
       Recompute forward{*this, {}, {}};
       load_row(x, row, forward.x);
@@ -316,10 +315,9 @@ struct Group {
       store_row(backward.g, grad_out, row);
     }
     HWY_UNROLL(8)
-    for (int e = 0; e < kLevels; ++e)
-      HWY_UNROLL(8)
-      for (int i = 0; i < kPairs; ++i)
-        store_packed(sums[e][i], grad_twiddle + matrices(e) + i * matrices_pitch());
+    for (int e = 0; e < kLevels; ++e) HWY_UNROLL(8)
+    for (int i = 0; i < kPairs; ++i)
+      store_packed(sums[e][i], grad_twiddle + matrices(e) + i * matrices_pitch());
   }
 };
 
@@ -374,7 +372,8 @@ template <int kBits, int kLowBits, class T, class Run>
 HWY_INLINE void dispatch(const Pass<T>& pass, const Run& run) {
   const auto call = [&](auto lanes, auto bits) PAPILIO_INLINE_LAMBDA {
     if ((pass.lane_levels > 0) != lanes || pass.bits != bits) return;
-    pass.increasing ? run.template run<lanes, bits, true>() : run.template run<lanes, bits, false>();
+    pass.increasing ? run.template run<lanes, bits, true>()
+                    : run.template run<lanes, bits, false>();
   };
   unroll<kBits>([&](auto b) PAPILIO_INLINE_LAMBDA {
     call(std::false_type(), std::integral_constant<int, b + 1>());
@@ -449,8 +448,7 @@ void pack(const Real<T>* matrices, int64_t count, Real<T>* packed) {
   for (int64_t i = 0; i < count; ++i) {
     N t[4];
     N::load_matrices(matrices + i * 4 * N::kSlot, t);
-    unroll<4>([&](auto c)
-                  PAPILIO_INLINE_LAMBDA { t[c].store(packed + (i * 4 + c) * N::kSlot); });
+    unroll<4>([&](auto c) PAPILIO_INLINE_LAMBDA { t[c].store(packed + (i * 4 + c) * N::kSlot); });
   }
 }
 
@@ -477,8 +475,8 @@ void forward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T
   const int64_t passes = schedule.count * plan.nblocks;
   for (int64_t i = 0; i < passes; ++i) {
     const Pass<T> pass = make_pass(plan, schedule, i);
-    dispatch<kBits, kLowBits>(
-        pass, ForwardPass<T>{pass, i == 0 ? x : tile, i == passes - 1 ? y : tile});
+    dispatch<kBits, kLowBits>(pass,
+                              ForwardPass<T>{pass, i == 0 ? x : tile, i == passes - 1 ? y : tile});
   }
 }
 
@@ -489,7 +487,8 @@ HWY_INLINE Schedule backward_schedule(const RowsPlan<T>& plan) {
 
 template <class T>
 int64_t backward_scratch(const RowsPlan<T>& plan) {
-  return backward_schedule(plan).count * plan.nblocks;  // the inputs of all passes but the first, and a gradient
+  return backward_schedule(plan).count *
+         plan.nblocks;  // the inputs of all passes but the first, and a gradient
 }
 
 template <class T>
@@ -508,16 +507,23 @@ void backward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& grad_y,
   for (int64_t i = passes - 1; i >= 0; --i) {
     const Pass<T> pass = make_pass(plan, schedule, i);
     dispatch<kBits, kLowBits>(
-        pass, BackwardPass<T>{pass, input(i), i == passes - 1 ? grad_y : gradient,
-                              i == 0 ? grad_x : gradient,
-                              grad_twiddle + (pass.twiddle - plan.twiddle)});
+        pass,
+        BackwardPass<T>{pass, input(i), i == passes - 1 ? grad_y : gradient,
+                        i == 0 ? grad_x : gradient, grad_twiddle + (pass.twiddle - plan.twiddle)});
   }
 }
 
 template <class T>
 HWY_INLINE ButterflyKernels<T> make_kernels() {
-  return {Numbers<T>::kLanes, 48 << 10,    3, pack<T>, unpack_sum<T>, forward<T>,
-          backward_scratch<T>, backward<T>};
+  return {.lanes = Numbers<T>::kLanes,
+          .forward_tile = 32 << 10,
+          .backward_tile = 96 << 10,
+          .packed_rows = Numbers<T>::kPlanes == 1 ? 3 : 2,
+          .pack = pack<T>,
+          .unpack_sum = unpack_sum<T>,
+          .forward = forward<T>,
+          .backward_scratch = backward_scratch<T>,
+          .backward = backward<T>};
 }
 void kernels_f32(ButterflyKernels<float>* k) { *k = make_kernels<float>(); }
 void kernels_f64(ButterflyKernels<double>* k) { *k = make_kernels<double>(); }

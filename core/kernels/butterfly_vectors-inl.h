@@ -1,8 +1,8 @@
-// Vectors of real and complex numbers, and the lane exchanges of the butterfly kernels. Compiled once for
-// each SIMD target.
+// Vectors of real and complex numbers, and the lane exchanges of the butterfly kernels. Compiled
+// once for each SIMD target.
 //
-// A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot": kSlot
-// reals, the real parts before the imaginary ones.
+// A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot":
+// kSlot reals, the real parts before the imaginary ones.
 
 #if defined(PAPILIO_BUTTERFLY_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_VECTORS_INL_H_
@@ -23,8 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// body(std::integral_constant<int, 0>), body(1), ... body(kCount - 1), without a loop: what indexes arrays of
-// registers has to be a constant.
+// body(std::integral_constant<int, 0>), body(1), ... body(kCount - 1), without a loop: what indexes
+// arrays of registers has to be a constant.
 template <class Body, int... kIndex>
 HWY_INLINE void unroll_over(std::integer_sequence<int, kIndex...>, Body&& body) {
   (body(std::integral_constant<int, kIndex>()), ...);
@@ -41,8 +41,8 @@ using Reg = hn::Vec<Tag<R>>;
 
 // ---------------------------------------------------------------- lane exchanges
 
-// As pairs (a[0], b[0]), (a[1], b[1]), ... in a row: the first half in a, the second half in b. Undone by
-// split_pairs.
+// As pairs (a[0], b[0]), (a[1], b[1]), ... in a row: the first half in a, the second half in b.
+// Undone by split_pairs.
 template <class R>
 HWY_INLINE void join_pairs([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg<R>& b) {
 #if HWY_TARGET != HWY_SCALAR
@@ -76,8 +76,8 @@ HWY_INLINE void split_pairs([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg<R>&
 #endif
 }
 
-// Exchanges the odd chunks of a with the even chunks of b, kChunk lanes each: a = (a0, b0, a2, b2, ...) and
-// b = (a1, b1, a3, b3, ...). It undoes itself.
+// Exchanges the odd chunks of a with the even chunks of b, kChunk lanes each: a = (a0, b0, a2, b2,
+// ...) and b = (a1, b1, a3, b3, ...). It undoes itself.
 template <class R, int kChunk>
 HWY_INLINE void exchange_chunks([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg<R>& b) {
 #if HWY_TARGET != HWY_SCALAR
@@ -107,8 +107,8 @@ HWY_INLINE void exchange_chunks([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg
     const auto x64 = hn::BitCast(d64, x), y64 = hn::BitCast(d64, y);
     alignas(64) static constexpr uint64_t kEven[8] = {0, 1, 8, 9, 4, 5, 12, 13};
     alignas(64) static constexpr uint64_t kOdd[8] = {2, 3, 10, 11, 6, 7, 14, 15};
-    a = hn::BitCast(d, Reg<double>{_mm512_permutex2var_pd(x64.raw, _mm512_load_si512(kEven),
-                                                          y64.raw)});
+    a = hn::BitCast(
+        d, Reg<double>{_mm512_permutex2var_pd(x64.raw, _mm512_load_si512(kEven), y64.raw)});
     b = hn::BitCast(d,
                     Reg<double>{_mm512_permutex2var_pd(x64.raw, _mm512_load_si512(kOdd), y64.raw)});
 #endif
@@ -134,16 +134,14 @@ struct Numbers {
 
   // Four vectors from kLanes consecutive 2 x 2 matrices of the caller.
   static HWY_INLINE void load_matrices(const T* p, Numbers (&t)[4]) {
-    if constexpr (kLanes == 1)
-      unroll<4>([&](auto i) PAPILIO_INLINE_LAMBDA { t[i] = load(p + i); });
+    if constexpr (kLanes == 1) unroll<4>([&](auto i) PAPILIO_INLINE_LAMBDA { t[i] = load(p + i); });
 #if HWY_TARGET != HWY_SCALAR
     else
       hn::LoadInterleaved4(Tag<T>(), p, t[0].re, t[1].re, t[2].re, t[3].re);
 #endif
   }
   static HWY_INLINE void store_matrices(const Numbers (&t)[4], T* p) {
-    if constexpr (kLanes == 1)
-      unroll<4>([&](auto i) PAPILIO_INLINE_LAMBDA { t[i].store(p + i); });
+    if constexpr (kLanes == 1) unroll<4>([&](auto i) PAPILIO_INLINE_LAMBDA { t[i].store(p + i); });
 #if HWY_TARGET != HWY_SCALAR
     else
       hn::StoreInterleaved4(t[0].re, t[1].re, t[2].re, t[3].re, Tag<T>(), p);

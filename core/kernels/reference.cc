@@ -15,8 +15,8 @@ std::complex<R> conjugate(std::complex<R> v) {
   return std::conj(v);
 }
 
-/// Calls visit(f, i, p, q) for every pair of every factor, in the order of application; f numbers the
-/// factors over all blocks.
+/// Calls visit(f, i, p, q) for every pair of every factor, in the order of application; f numbers
+/// the factors over all blocks.
 template <class Visit>
 void for_each_pair(const ButterflyShape& s, const Visit& visit) {
   const int levels = std::countr_zero(static_cast<uint64_t>(s.n));
@@ -39,7 +39,7 @@ std::vector<T> factor_inputs(const ButterflyShape& s, const T* twiddle, const T*
   std::copy(x, x + std::min(s.in_features, s.n), values.begin());
   for_each_pair(s, [&](int64_t f, int64_t i, int64_t p, int64_t q) {
     const T* t = twiddle + (f * s.n / 2 + i) * 4;
-    const T *in = values.data() + f * s.n;
+    const T* in = values.data() + f * s.n;
     T* out = values.data() + (f + 1) * s.n;
     out[p] = t[0] * in[p] + t[1] * in[q];
     out[q] = t[2] * in[p] + t[3] * in[q];
@@ -70,7 +70,9 @@ void butterfly_backward_reference(const ButterflyShape& s, const T* twiddle, con
     int64_t f, i, p, q;
   };
   std::vector<Pair> pairs;
-  for_each_pair(s, [&](int64_t f, int64_t i, int64_t p, int64_t q) { pairs.push_back({f, i, p, q}); });
+  for_each_pair(s, [&](int64_t f, int64_t i, int64_t p, int64_t q) {
+    pairs.push_back({f, i, p, q});
+  });
   std::reverse(pairs.begin(), pairs.end());
 
   if (grad_x) std::fill_n(grad_x, s.batch * s.in_features, T(0));
@@ -103,8 +105,8 @@ void butterfly_backward_reference(const ButterflyShape& s, const T* twiddle, con
     }
 }
 
-#define PAPILIO_INSTANTIATE(T)                                                                     \
-  template void butterfly_forward_reference(const ButterflyShape&, const T*, const T*, T*);        \
+#define PAPILIO_INSTANTIATE(T)                                                                    \
+  template void butterfly_forward_reference(const ButterflyShape&, const T*, const T*, T*);       \
   template void butterfly_backward_reference(const ButterflyShape&, const T*, const T*, const T*, \
                                              T*, T*);
 PAPILIO_INSTANTIATE(float)

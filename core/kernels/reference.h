@@ -1,4 +1,5 @@
-// The butterfly multiply and its gradient as plain loops: what the vectorised kernels are tested against.
+// The butterfly multiply and its gradient as plain loops: what the vectorised kernels are tested
+// against.
 #pragma once
 
 #include "papilio/core/kernels/butterfly.h"

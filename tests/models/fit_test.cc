@@ -153,9 +153,9 @@ TEST(Fit, NonFiniteLossStopsAndKeepsTheLastGoodCheckpoint) {
   o.lr = 1e30;
   o.save_seconds = 1e-9;
   EXPECT_THAT(error_of([&] { fit_toy(o, "dense"); }), HasSubstr("lower the learning rate"));
-  if (std::filesystem::exists(folder / "a/last.safetensors"))
-    for (const auto& [name, tensor] : read_checkpoint(folder / "a/last.safetensors").tensors)
-      for (const float x : tensor.span<float>()) ASSERT_TRUE(std::isfinite(x)) << name;
+  ASSERT_TRUE(std::filesystem::exists(folder / "a/last.safetensors"));
+  for (const auto& [name, tensor] : read_checkpoint(folder / "a/last.safetensors").tensors)
+    for (const float x : tensor.span<float>()) EXPECT_TRUE(std::isfinite(x)) << name;
 }
 
 TEST(Fit, BadOptionsAreErrors) {
@@ -172,14 +172,14 @@ TEST(Fit, BadOptionsAreErrors) {
   EXPECT_THAT(message([](FitOptions& o) { o.schedule = {{"name", "cosin"}}; }), HasSubstr("cosine"));
 }
 
-TEST(Run, OneProcessAtATime) {
+TEST(RunFolder, OneProcessAtATime) {
   const TemporaryFolder folder;
-  const Run run(folder / "a", Config::object(), Existing::refuse);
-  EXPECT_THAT(error_of([&] { Run(folder / "a", Config::object(), Existing::resume); }),
+  const models::Run run(folder / "a", Config::object(), Existing::refuse);
+  EXPECT_THAT(error_of([&] { models::Run(folder / "a", Config::object(), Existing::resume); }),
               HasSubstr("in use by another process"));
 }
 
-TEST(Run, CorruptFilesAreNamed) {
+TEST(RunFolder, CorruptFilesAreNamed) {
   const TemporaryFolder folder;
   FitOptions o = options(folder / "a");
   fit_toy(o);
@@ -190,10 +190,10 @@ TEST(Run, CorruptFilesAreNamed) {
   EXPECT_THAT(error_of([&] { fit_toy(o); }), HasSubstr("config.json"));
 }
 
-TEST(Run, FolderThatCantBeMade) {
+TEST(RunFolder, FolderThatCantBeMade) {
   const TemporaryFolder folder;
   write_file(folder / "file", "x");
-  EXPECT_THAT(error_of([&] { Run(folder / "file/run", Config::object(), Existing::refuse); }),
+  EXPECT_THAT(error_of([&] { models::Run(folder / "file/run", Config::object(), Existing::refuse); }),
               HasSubstr("choose another --out"));
 }
 

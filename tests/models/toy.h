@@ -38,7 +38,7 @@ inline std::vector<uint8_t> toy_levels(int64_t count, int64_t side, uint64_t see
     for (int64_t y = 0; y < side; ++y)
       for (int64_t x = 0; x < side; ++x) {
         const bool bright = (2 * y / side) * 2 + 2 * x / side == i % 4;
-        const double noise = 60 * rng.normal(static_cast<uint64_t>(y * side + x));
+        const double noise = 40 * rng.normal(static_cast<uint64_t>(y * side + x));
         levels.push_back(static_cast<uint8_t>(std::clamp((bright ? 140.0 : 100.0) + noise, 0.0, 255.0)));
       }
   }
