@@ -1,0 +1,50 @@
+// A training step in steady state asks the system for no memory: fresh pages are what makes others slow.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "papilio/core/memory.h"
+#include "papilio/data/loader.h"
+#include "papilio/models/compressed_mlp.h"
+#include "papilio/models/mixed_convnet.h"
+#include "papilio/optim/optimizer.h"
+#include "papilio/tests/models/toy.h"
+
+namespace papilio::models {
+namespace {
+
+int64_t page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+void expect_steady(Module& model, const data::AnyDataset& images, const std::string& name) {
+  optim::Sgd sgd(model.parameters(), {.lr = 0.01, .momentum = 0.9});
+  const data::Loader loader(images, {.batch = 50, .shuffle = true, .seed = 1});
+  const auto train_epoch = [&](int64_t epoch) {
+    for (const auto& [pixels, labels] : loader.epoch(epoch)) {
+      Tape tape;
+      tape.backward(cross_entropy(model(pixels), labels));
+      sgd.step();
+    }
+  };
+  train_epoch(0);  // the last batch of an epoch is smaller: all shapes occur once
+  const int64_t requests = memory::stats().system_requests;
+  const int64_t faults = page_faults();
+  for (int64_t epoch = 1; epoch <= 4; ++epoch) train_epoch(epoch);
+  EXPECT_EQ(memory::stats().system_requests, requests) << name;
+  EXPECT_LT(page_faults() - faults, 40) << name;  // of 4 * 13 steps; one fresh activation alone would be 50 pages a step
+}
+
+TEST(SteadyState, TrainingAsksTheSystemForNothing) {
+  const data::ImageSet images = papilio::testing::toy(640, 1, 32);
+  for (const char* hidden : {"dense", "kmatrix", "bpbp-complex"}) {
+    CompressedMlp model({.inputs = 1024, .hidden = hidden, .width = 1024, .classes = 4, .statistics = {}}, Rng(1));
+    expect_steady(model, images, hidden);
+  }
+  MixedConvnet convnet({.height = 32, .width = 32, .channels = 1, .hidden = "butterfly", .features = 256, .classes = 4, .statistics = {}}, Rng(1));
+  expect_steady(convnet, images, "mixed_convnet");
+}
+
+}  // namespace
+}  // namespace papilio::models
