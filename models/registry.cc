@@ -29,7 +29,9 @@ Registry& registry() {
 bool makes(const Factory& factory, const Config& config, std::type_index type) {
   try {
     const std::unique_ptr<Module> made = factory(config);
-    return made && std::type_index(typeid(*made)) == type;
+    if (!made) return false;
+    const Module& model = *made;
+    return std::type_index(typeid(model)) == type;
   } catch (const Error&) {
     return false;
   }

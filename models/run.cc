@@ -31,11 +31,21 @@ int locked_folder(const std::string& folder) {
   fail("run folder '", folder, "' can't be locked: ", std::strerror(reason));
 }
 
+// What a killed process left half-written: "last.safetensors.123.0.tmp".
+void remove_leftovers(const std::string& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    for (const char* file : kFiles)
+      if (name.starts_with(std::string(file) + ".") && name.ends_with(".tmp")) fs::remove(entry.path());
+  }
+}
+
 }  // namespace
 
 Run::Run(const std::string& folder, const Config& config, Existing existing)
     : folder_(folder), lock_(locked_folder(folder)) {
   try {
+    remove_leftovers(folder);
     bool is_run = false;
     for (const char* file : kFiles) is_run |= fs::exists(path(file));
     check(!is_run || existing != Existing::refuse, "run folder '", folder,

@@ -179,6 +179,16 @@ TEST(RunFolder, OneProcessAtATime) {
               HasSubstr("in use by another process"));
 }
 
+TEST(RunFolder, RemovesWhatAKilledProcessLeftHalfWritten) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "a");
+  write_file(folder / "a/last.safetensors.123.0.tmp", "half");
+  write_file(folder / "a/notes.tmp", "mine");
+  const models::Run run(folder / "a", Config::object(), Existing::refuse);
+  EXPECT_FALSE(std::filesystem::exists(folder / "a/last.safetensors.123.0.tmp"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "a/notes.tmp"));
+}
+
 TEST(RunFolder, CorruptFilesAreNamed) {
   const TemporaryFolder folder;
   FitOptions o = options(folder / "a");
