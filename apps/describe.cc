@@ -19,11 +19,14 @@ Config list_tensors(const models::Checkpoint& checkpoint, std::ostream& out) {
   for (const auto& [name, tensor] : checkpoint.tensors) width = std::max(width, name.size());
   Config rows = Config::Array{};
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    out << std::left << std::setw(static_cast<int>(width)) << name << "  " << text(tensor) << "  " << tensor.bytes()
-        << " bytes\n";
+    out << std::left << std::setw(static_cast<int>(width)) << name << "  " << text(tensor) << "  "
+        << tensor.bytes() << " bytes\n";
     Config shape = Config::Array{};
     for (const int64_t size : tensor.shape()) shape.push_back(size);
-    rows.push_back({{"name", name}, {"dtype", text(tensor.dtype())}, {"shape", shape}, {"bytes", tensor.bytes()}});
+    rows.push_back({{"name", name},
+                    {"dtype", text(tensor.dtype())},
+                    {"shape", shape},
+                    {"bytes", tensor.bytes()}});
   }
   return {{"model", {}}, {"tensors", rows}};
 }
@@ -31,12 +34,17 @@ Config list_tensors(const models::Checkpoint& checkpoint, std::ostream& out) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Prints a checkpoint's model as a table, a row for each layer: output shape for one example, trained\n"
-               "parameters (real numbers), flops and bytes, and the same for the dense equivalent. Of a file that names no\n"
-               "registered model: its tensors.",
-               "describe");
+  CLI::App app(
+      "Prints a checkpoint's model as a table, a row for each layer: output shape for one example, "
+      "trained\n"
+      "parameters (real numbers), flops and bytes, and the same for the dense equivalent. Of a "
+      "file that names no\n"
+      "registered model: its tensors.",
+      "describe");
   std::string file, json;
-  app.add_option("checkpoint", file, "File that a trainer or save() wrote")->required()->type_name("FILE");
+  app.add_option("checkpoint", file, "File that a trainer or save() wrote")
+      ->required()
+      ->type_name("FILE");
   apps::add_json(app, json);
 
   return apps::run(app, argc, argv, [&] {

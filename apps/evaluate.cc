@@ -1,5 +1,7 @@
 // evaluate: how good and how fast a saved model is, from the file alone.
 
+#include "papilio/models/evaluate.h"
+
 #include <iostream>
 #include <vector>
 
@@ -8,7 +10,6 @@
 #include "papilio/core/npy.h"
 #include "papilio/data/open.h"
 #include "papilio/models/checkpoint.h"
-#include "papilio/models/evaluate.h"
 
 using namespace papilio;
 
@@ -27,15 +28,23 @@ class Logits {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Evaluates a checkpoint: accuracy, loss, accuracy by class, parameters, latency at batch 1 and\n"
-               "throughput at batch 256. Without --data: everything but accuracy and loss.",
-               "evaluate");
-  app.footer("Example: evaluate runs/a/best.safetensors --data cifar10:cifar-10-batches-bin --json -");
+  CLI::App app(
+      "Evaluates a checkpoint: accuracy, loss, accuracy by class, parameters, latency at batch 1 "
+      "and\n"
+      "throughput at batch 256. Without --data: everything but accuracy and loss.",
+      "evaluate");
+  app.footer(
+      "Example: evaluate runs/a/best.safetensors --data cifar10:cifar-10-batches-bin --json -");
   std::string file, spec, split = "test", json, logits_file;
-  app.add_option("checkpoint", file, "File that a trainer or save() wrote")->required()->type_name("FILE");
+  app.add_option("checkpoint", file, "File that a trainer or save() wrote")
+      ->required()
+      ->type_name("FILE");
   app.add_option("--data", spec, "Data set, NAME[:DIRECTORY]")->type_name("NAME:DIR");
-  app.add_option("--split", split, "test or train")->check(CLI::IsMember({"test", "train"}))->capture_default_str();
-  app.add_option("--logits", logits_file, "Write the logits [images, classes] as a NumPy file; needs --data")
+  app.add_option("--split", split, "test or train")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+  app.add_option("--logits", logits_file,
+                 "Write the logits [images, classes] as a NumPy file; needs --data")
       ->type_name("FILE.npy");
   apps::add_threads(app);
   apps::add_json(app, json);
@@ -49,8 +58,8 @@ int main(int argc, char** argv) {
     if (spec.empty()) {
       report = models::evaluate_speed(*model, models::example_shape(checkpoint));
     } else {
-      const auto dataset =
-          data::open(spec, split == "test" ? data::Split::test : data::Split::train, checkpoint.input);
+      const auto dataset = data::open(
+          spec, split == "test" ? data::Split::test : data::Split::train, checkpoint.input);
       Logits logits;
       report = models::evaluate(*model, dataset, [&](const Tensor& batch) {
         if (!logits_file.empty()) logits.add(batch);

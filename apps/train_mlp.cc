@@ -1,4 +1,5 @@
-// train_mlp: the single-hidden-layer network of the compression experiment, with a dense or a structured hidden layer.
+// train_mlp: the single-hidden-layer network of the compression experiment, with a dense or a
+// structured hidden layer.
 
 #include <iostream>
 
@@ -24,9 +25,10 @@ std::string hidden_list() {
   return all;
 }
 
-apps::Experiment experiment(const apps::TrainingOptions& options, const std::string& hidden, int64_t width) {
-  const auto [train, validation] =
-      data::split_validation(data::open(options.data, data::Split::train, kInput), options.validation, options.fit.seed);
+apps::Experiment experiment(const apps::TrainingOptions& options, const std::string& hidden,
+                            int64_t width) {
+  const auto [train, validation] = data::split_validation(
+      data::open(options.data, data::Split::train, kInput), options.validation, options.fit.seed);
   const data::Statistics statistics = data::statistics(train);
   const auto classes = static_cast<int64_t>(train.info().classes.size());
   const uint64_t seed = options.fit.seed;
@@ -42,8 +44,8 @@ apps::Experiment experiment(const apps::TrainingOptions& options, const std::str
   return {train, validation, make, {{"hidden", hidden}, {"width", width}}};
 }
 
-Config report(const apps::TrainingResult& result, const apps::TrainingOptions& options, Module& best,
-              const models::Score& test) {
+Config report(const apps::TrainingResult& result, const apps::TrainingOptions& options,
+              Module& best, const models::Score& test) {
   auto& mlp = dynamic_cast<models::CompressedMlp&>(best);
   return {{"out", options.out},
           {"learning_rate", result.rate},
@@ -62,11 +64,16 @@ Config report(const apps::TrainingResult& result, const apps::TrainingOptions& o
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Trains x -> hidden layer -> ReLU -> linear on 32 x 32 gray images, and measures the checkpoint of the\n"
-               "best validation accuracy once on the test set. Kill it at any moment: --resume continues to the same\n"
-               "bytes.",
-               "train_mlp");
-  app.footer("Example: train_mlp --data cifar10:cifar-10-batches-bin --hidden bpbp-complex --epochs 30 --out runs/a");
+  CLI::App app(
+      "Trains x -> hidden layer -> ReLU -> linear on 32 x 32 gray images, and measures the "
+      "checkpoint of the\n"
+      "best validation accuracy once on the test set. Kill it at any moment: --resume continues to "
+      "the same\n"
+      "bytes.",
+      "train_mlp");
+  app.footer(
+      "Example: train_mlp --data cifar10:cifar-10-batches-bin --hidden bpbp-complex --epochs 30 "
+      "--out runs/a");
   apps::TrainingOptions options;
   std::string hidden = "kmatrix";
   int64_t width = 1024;
@@ -78,14 +85,15 @@ int main(int argc, char** argv) {
     apps::log_system();
     const apps::Experiment run = experiment(options, hidden, width);
     const data::AnyDataset test = data::open(options.data, data::Split::test, kInput);
-    logging::info(concat("data ", run.train.info().name, ": ", run.train.size(), " training, ", run.validation.size(),
-                         " validation, ", test.size(), " test images"));
+    logging::info(concat("data ", run.train.info().name, ": ", run.train.size(), " training, ",
+                         run.validation.size(), " validation, ", test.size(), " test images"));
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");
     const Config summary = report(result, options, *best, models::score(*best, test));
     std::ostream& people = options.json == "-" ? std::cerr : std::cout;
-    for (const auto& [key, value] : summary.as_object()) people << key << ": " << value.dump() << '\n';
+    for (const auto& [key, value] : summary.as_object())
+      people << key << ": " << value.dump() << '\n';
     apps::write_json(options.json, summary);
     return apps::kSuccess;
   });

@@ -7,7 +7,8 @@ void accumulate(Tensor& total, Tensor term) {
     total = std::move(term);
     return;
   }
-  if (!total.unique() && term.unique()) std::swap(total, term);  // addition commutes, to the last bit
+  if (!total.unique() && term.unique())
+    std::swap(total, term);  // addition commutes, to the last bit
   dispatch_floating(total.dtype(), "gradient", [&]<class T>() {
     const T* a = total.data<T>();
     const T* b = term.data<T>();

@@ -1,5 +1,6 @@
-// Config: the value type of everything that is set by name: model configurations, checkpoint metadata, reports. It is
-// JSON's data model: null, bool, integer, number, string, array or object with ordered keys.
+// Config: the value type of everything that is set by name: model configurations, checkpoint
+// metadata, reports. It is JSON's data model: null, bool, integer, number, string, array or object
+// with ordered keys.
 #pragma once
 
 #include <concepts>
@@ -18,13 +19,13 @@ namespace papilio {
 class Config {
  public:
   using Array = std::vector<Config>;
-  using Object = std::vector<std::pair<std::string, Config>>;  ///< in order of insertion, keys unique
+  using Object =
+      std::vector<std::pair<std::string, Config>>;  ///< in order of insertion, keys unique
 
   Config() = default;  ///< null
   Config(bool value) : value_(value) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  Config(T value) : value_(static_cast<int64_t>(value)) {}
+  requires(!std::same_as<T, bool>) Config(T value) : value_(static_cast<int64_t>(value)) {}
   Config(double value) : value_(value) {}
   Config(const char* value) : value_(std::string(value)) {}
   Config(std::string_view value) : value_(std::string(value)) {}
@@ -36,18 +37,19 @@ class Config {
   Config(std::initializer_list<std::pair<std::string, Config>> members);
   static Config object() { return Config(std::initializer_list<std::pair<std::string, Config>>{}); }
 
-  /// Throws Error with the position when `json` is not a JSON text, and when it nests deeper than 64, has a key twice in
-  /// one object, or an integer that needs more than 64 bits.
+  /// Throws Error with the position when `json` is not a JSON text, and when it nests deeper than
+  /// 64, has a key twice in one object, or an integer that needs more than 64 bits.
   static Config parse(std::string_view json);
-  /// JSON; indent 0 is one line. Numbers read back as the same bits; NaN and infinities are written as null. Throws Error
-  /// when a string is not UTF-8.
+  /// JSON; indent 0 is one line. Numbers read back as the same bits; NaN and infinities are written
+  /// as null. Throws Error when a string is not UTF-8.
   std::string dump(int indent = 0) const;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
 
-  // The value as a type; throws Error that says what it is and what was expected. Integers convert to double.
+  // The value as a type; throws Error that says what it is and what was expected. Integers convert
+  // to double.
   bool as_bool() const;
   int64_t as_int() const;
   double as_double() const;
@@ -74,7 +76,8 @@ class Config {
     return get(key, static_cast<int64_t>(otherwise));
   }
 
-  /// Throws Error that lists the valid keys when this object has another one: `what` names it in the message.
+  /// Throws Error that lists the valid keys when this object has another one: `what` names it in
+  /// the message.
   void expect_keys(std::initializer_list<std::string_view> keys, std::string_view what) const;
 
   bool operator==(const Config& other) const = default;

@@ -43,15 +43,18 @@ constexpr DType dtype_of() {
 /// The complex conjugate; a real number is its own.
 template <class T>
 T conjugate(T x) {
-  if constexpr (is_complex_type<T>) return std::conj(x);
-  else return x;
+  if constexpr (is_complex_type<T>)
+    return std::conj(x);
+  else
+    return x;
 }
 
 namespace detail {
 [[noreturn]] void unexpected_dtype(DType dtype, std::string_view op, std::string_view expected);
 }
 
-/// Calls body.template operator()<T>() with T = float or double; any other dtype is an Error naming `op`.
+/// Calls body.template operator()<T>() with T = float or double; any other dtype is an Error naming
+/// `op`.
 template <class Body>
 decltype(auto) dispatch_real(DType dtype, std::string_view op, Body&& body) {
   if (dtype == DType::f32) return body.template operator()<float>();

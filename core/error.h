@@ -12,8 +12,9 @@
 
 namespace papilio {
 
-/// What went wrong, where, and what to do: "fc1: linear: x[64, 300] has 300 features, the layer takes 512; ...".
-/// A Module that an error passes through puts its name in front, so that the message begins with the layer's path.
+/// What went wrong, where, and what to do: "fc1: linear: x[64, 300] has 300 features, the layer
+/// takes 512; ...". A Module that an error passes through puts its name in front, so that the
+/// message begins with the layer's path.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : Error(message, {}, nullptr) {}
@@ -46,7 +47,9 @@ std::string text(T value) {
 std::string text(double value);
 
 template <class T>
-concept Textual = requires(const T& value) { text(value); };
+concept Textual = requires(const T& value) {
+  text(value);
+};
 
 /// The texts of all arguments, one after the other. (The op concat() joins tensors.)
 template <Textual... Args>
@@ -64,7 +67,8 @@ template <class... Args>
 /// Throws Error with the concatenated arguments unless `ok`.
 template <class... Args>
 void check(bool ok, const Args&... args) {
-  if (!ok) [[unlikely]] fail(args...);
+  if (!ok) [[unlikely]]
+    fail(args...);
 }
 
 }  // namespace papilio

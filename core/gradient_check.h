@@ -1,4 +1,5 @@
-// Is the gradient of my op or layer right? Compares what backward() gives with central differences, in float64.
+// Is the gradient of my op or layer right? Compares what backward() gives with central differences,
+// in float64.
 #pragma once
 
 #include <functional>
@@ -12,9 +13,10 @@
 namespace papilio {
 
 struct GradientCheckOptions {
-  double step = 1e-6;        ///< of the central difference
-  double tolerance = 1e-6;   ///< of |analytic - numeric| / max(1, |analytic|, |numeric|)
-  int64_t max_entries = 64;  ///< entries of each input that are varied, spread evenly; both parts when complex
+  double step = 1e-6;       ///< of the central difference
+  double tolerance = 1e-6;  ///< of |analytic - numeric| / max(1, |analytic|, |numeric|)
+  int64_t max_entries =
+      64;  ///< entries of each input that are varied, spread evenly; both parts when complex
 };
 
 struct GradientCheckReport {
@@ -23,8 +25,9 @@ struct GradientCheckReport {
   std::string message;  ///< where the worst is and both values; empty when ok
 };
 
-/// Checks d<seed, f(inputs)>/d(inputs) for a fixed random seed gradient of f's output, also that gradients add over two
-/// backward passes and that f leaves its inputs alone. Inputs are f64 or c128; f is deterministic.
+/// Checks d<seed, f(inputs)>/d(inputs) for a fixed random seed gradient of f's output, also that
+/// gradients add over two backward passes and that f leaves its inputs alone. Inputs are f64 or
+/// c128; f is deterministic.
 GradientCheckReport check_gradient(const std::function<Tensor(std::span<const Tensor>)>& f,
                                    std::span<const Tensor> inputs,
                                    const GradientCheckOptions& options = {});

@@ -1,4 +1,5 @@
-// The library's log: one line an event, to the standard error stream and, where a run folder is open, to its log.txt.
+// The library's log: one line an event, to the standard error stream and, where a run folder is
+// open, to its log.txt.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@ inline void error(std::string_view message) { write(Level::error, message); }
 
 /// The least level that is shown; info at first.
 void set_level(Level level);
-/// Also appends every line, with date and time, to the file `path` while the object lives. Throws Error when it can't be opened.
+/// Also appends every line, with date and time, to the file `path` while the object lives. Throws
+/// Error when it can't be opened.
 class File {
  public:
   explicit File(const std::string& path);

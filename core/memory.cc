@@ -15,7 +15,8 @@ namespace papilio::memory {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
-// Blocks up to this size are carved from slabs; larger ones are mapped one by one, so that trim() can unmap them.
+// Blocks up to this size are carved from slabs; larger ones are mapped one by one, so that trim()
+// can unmap them.
 constexpr size_t kLargestInSlab = size_t{1} << 20;
 constexpr size_t kSlab = size_t{16} << 20;
 
@@ -79,20 +80,26 @@ class Allocator {
   }
 
  private:
-  static size_t whole_pages(size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
+  static size_t whole_pages(size_t bytes) {
+    return (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  }
 
-  // Memory at a 2 MB boundary, so that the kernel can back it with huge pages: a first touch then costs 50 times less.
+  // Memory at a 2 MB boundary, so that the kernel can back it with huge pages: a first touch then
+  // costs 50 times less.
   void* map_pages(size_t bytes) {
     // Beyond the memory that there is, the system would promise now and kill later.
-    static const auto physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    static const auto physical =
+        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
     void* raw = MAP_FAILED;
     const size_t length = bytes <= physical ? whole_pages(bytes) : 0;
     if (length > 0)
-      raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(raw != MAP_FAILED, "memory: the system has no ", bytes, " bytes left; use a smaller batch");
+      raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                 -1, 0);
+    check(raw != MAP_FAILED, "memory: the system has no ", bytes,
+          " bytes left; use a smaller batch");
     auto* begin = static_cast<char*>(raw);
-    auto* aligned = reinterpret_cast<char*>(
-        (reinterpret_cast<uintptr_t>(begin) + kHugePage - 1) / kHugePage * kHugePage);
+    auto* aligned = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(begin) + kHugePage - 1) /
+                                            kHugePage * kHugePage);
     if (aligned > begin) munmap(begin, static_cast<size_t>(aligned - begin));
     const size_t tail = static_cast<size_t>(begin + kHugePage - aligned);
     if (tail > 0) munmap(aligned + length, tail);

@@ -1,5 +1,6 @@
-// The caching allocator behind every Tensor. Memory comes from the system in big blocks that ask for huge pages, and
-// returned blocks are kept by size class: a training step in steady state asks the system for nothing.
+// The caching allocator behind every Tensor. Memory comes from the system in big blocks that ask
+// for huge pages, and returned blocks are kept by size class: a training step in steady state asks
+// the system for nothing.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@ namespace memory {
 
 inline constexpr size_t kAlignment = 64;
 
-/// A block of at least `bytes` bytes (never null, also for 0), 64-byte aligned, uninitialised. Thread-safe.
-/// Throws Error that names the size when the system has no memory.
+/// A block of at least `bytes` bytes (never null, also for 0), 64-byte aligned, uninitialised.
+/// Thread-safe. Throws Error that names the size when the system has no memory.
 void* allocate(size_t bytes);
 /// Returns a block of allocate(bytes) to its size class.
 void release(void* block, size_t bytes) noexcept;

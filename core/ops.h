@@ -1,9 +1,10 @@
-// Every differentiable op, one declaration each; core/ops/*.cc hold forward and backward together. Long because it is the
-// one list of ops.
+// Every differentiable op, one declaration each; core/ops/*.cc hold forward and backward together.
+// Long because it is the one list of ops.
 //
-// Unless said otherwise an op takes f32, f64, c64 and c128, all inputs of one dtype (mixing is an Error), returns a new
-// tensor of that dtype and never writes its inputs. Complex gradients are dL/dRe + i dL/dIm (PyTorch's convention). A shape
-// that does not fit is an Error with the op, the shapes, the rule and the remedy.
+// Unless said otherwise an op takes f32, f64, c64 and c128, all inputs of one dtype (mixing is an
+// Error), returns a new tensor of that dtype and never writes its inputs. Complex gradients are
+// dL/dRe + i dL/dIm (PyTorch's convention). A shape that does not fit is an Error with the op, the
+// shapes, the rule and the remedy.
 #pragma once
 
 #include <complex>
@@ -17,7 +18,8 @@
 
 namespace papilio {
 
-// ---- element by element. `b` has the shape of `a`, or the trailing axes of it and is repeated over the leading ones.
+// ---- element by element. `b` has the shape of `a`, or the trailing axes of it and is repeated
+// over the leading ones.
 
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
@@ -73,7 +75,8 @@ inline Tensor concat(std::initializer_list<Tensor> parts, int64_t axis) {
 }
 /// `before` and `after` zeros along `axis`, both >= 0.
 Tensor pad(const Tensor& x, int64_t axis, int64_t before, int64_t after);
-/// y[..., j] = x[..., index[j]]; `index` is i64 [m] with entries in [0, last axis of x). Indices may repeat.
+/// y[..., j] = x[..., index[j]]; `index` is i64 [m] with entries in [0, last axis of x). Indices
+/// may repeat.
 Tensor gather(const Tensor& x, const Tensor& index);
 
 // ---- dense algebra
@@ -89,14 +92,16 @@ struct Conv2dOptions {
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;  ///< the same in both directions
 };
 /// weight [out, in/groups, kh, kw], bias [out] or undefined -> [batch, oh, ow, out] with
-/// oh = (height + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. groups = in = out is depthwise.
+/// oh = (height + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. groups = in = out
+/// is depthwise.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const Conv2dOptions& options = {});
 
 struct Pool2dOptions {
   int64_t kernel = 2, stride = 2, padding = 0;
 };
-/// The largest value under each window; padding counts as minus infinity. Needs padding <= kernel / 2.
+/// The largest value under each window; padding counts as minus infinity. Needs padding <= kernel
+/// / 2.
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {});
 /// The mean under each window, padding counted as zeros (PyTorch's count_include_pad).
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});
@@ -108,38 +113,46 @@ Tensor global_avg_pool2d(const Tensor& x);
 struct BatchStatistics {
   Tensor mean, variance;  ///< [channels]; biased variance (divided by the count)
 };
-/// Normalises every channel (the last axis of x [..., channels]) over all other axes, then scales and shifts:
-/// (x - mean) / sqrt(variance + epsilon) * gamma + beta. Gives the statistics of this batch to `statistics` when not null.
+/// Normalises every channel (the last axis of x [..., channels]) over all other axes, then scales
+/// and shifts: (x - mean) / sqrt(variance + epsilon) * gamma + beta. Gives the statistics of this
+/// batch to `statistics` when not null.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                   BatchStatistics* statistics = nullptr);
 /// The same with given statistics, which are constants.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                   const BatchStatistics& statistics);
-/// Normalises every row (last axis) of x [..., features], then scales by gamma and shifts by beta [features].
+/// Normalises every row (last axis) of x [..., features], then scales by gamma and shifts by beta
+/// [features].
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon = 1e-5);
 
 /// Over the last axis.
 Tensor log_softmax(const Tensor& x);
-/// Mean over the batch of -sum_c q_c log softmax(logits)_c; logits [batch, classes], labels i64 [batch] in [0, classes);
-/// q is 1 - s at the label plus s / classes everywhere, s = label_smoothing in [0, 1).
+/// Mean over the batch of -sum_c q_c log softmax(logits)_c; logits [batch, classes], labels i64
+/// [batch] in [0, classes); q is 1 - s at the label plus s / classes everywhere, s =
+/// label_smoothing in [0, 1).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0);
-/// Mean over all elements of (prediction - target)^2; both get gradients. For complex input of |.|^2, a real scalar.
+/// Mean over all elements of (prediction - target)^2; both get gradients. For complex input of
+/// |.|^2, a real scalar.
 Tensor mse_loss(const Tensor& prediction, const Tensor& target);
 
-/// Zeroes each element with the given probability in [0, 1) and scales the others by 1 / (1 - probability); which ones is
-/// a function of the key alone. Applies whether or not a tape records: the layer Dropout decides.
+/// Zeroes each element with the given probability in [0, 1) and scales the others by 1 / (1 -
+/// probability); which ones is a function of the key alone. Applies whether or not a tape records:
+/// the layer Dropout decides.
 Tensor dropout(const Tensor& x, double probability, Rng key);
 
 // ---- butterfly matrices (Dao et al. 2019; Dao et al. 2020, Definitions 2.1 to 2.3)
 
-/// Each row of x [..., in] through the butterflies of twiddle (nstacks, nblocks, log2 n, n/2, 2, 2), factor by factor in the order of
-/// application: zero-padded or cut to n at the input, the outputs of the stacks put side by side and cut to out_features.
-Tensor butterfly_multiply(const Tensor& x, const Tensor& twiddle, int64_t n, bool increasing_stride = true,
-                          int64_t out_features = 0);
-/// Tied twiddles (nstacks, nblocks, n - 1, 2, 2), where the factor of stride s has rows s-1 .. 2s-2, repeated into the untied
-/// form for butterfly_multiply. Directions alternate from increasing_stride on.
+/// Each row of x [..., in] through the butterflies of twiddle (nstacks, nblocks, log2 n, n/2, 2,
+/// 2), factor by factor in the order of application: zero-padded or cut to n at the input, the
+/// outputs of the stacks put side by side and cut to out_features.
+Tensor butterfly_multiply(const Tensor& x, const Tensor& twiddle, int64_t n,
+                          bool increasing_stride = true, int64_t out_features = 0);
+/// Tied twiddles (nstacks, nblocks, n - 1, 2, 2), where the factor of stride s has rows s-1 ..
+/// 2s-2, repeated into the untied form for butterfly_multiply. Directions alternate from
+/// increasing_stride on.
 Tensor tied_twiddle(const Tensor& tied, bool increasing_stride = true);
-/// Angles (nstacks, nblocks, log2 n, n/2), real, to rotations [[cos, -sin], [sin, cos]] in the untied form.
+/// Angles (nstacks, nblocks, log2 n, n/2), real, to rotations [[cos, -sin], [sin, cos]] in the
+/// untied form.
 Tensor rotation_twiddle(const Tensor& angles);
 
 }  // namespace papilio

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "papilio/core/parameter_state.h"
 #include "papilio/core/accumulate.h"
+#include "papilio/core/parameter_state.h"
 #include "papilio/core/tensor_state.h"
 
 namespace papilio {
@@ -43,8 +43,8 @@ void Parameter::clear_gradient() { state().gradient = Tensor(); }
 
 void Parameter::accumulate(Tensor gradient) {
   const Tensor& value = state().value;
-  check(gradient.shape() == value.shape() && gradient.dtype() == value.dtype(), "gradient: ", gradient,
-        " given for the parameter '", name(), "' of ", value);
+  check(gradient.shape() == value.shape() && gradient.dtype() == value.dtype(),
+        "gradient: ", gradient, " given for the parameter '", name(), "' of ", value);
   detail::accumulate(state().gradient, std::move(gradient));
   // Optimizers and clipping write gradients in place: nobody else may hold this one.
   if (!state().gradient.unique()) state().gradient = state().gradient.clone();
@@ -60,9 +60,7 @@ void Parameter::set_name(std::string name) { state().name = std::move(name); }
 void Parameter::set_listed() { state().listed = true; }
 bool Parameter::listed() const { return state().listed; }
 
-std::string Parameter::place() const {
-  return text_of(state().place);
-}
+std::string Parameter::place() const { return text_of(state().place); }
 
 void check_all_listed() {
   const auto candidates = std::move(unlisted);
@@ -70,8 +68,10 @@ void check_all_listed() {
   for (const auto& candidate : candidates) {
     const auto state = candidate.lock();
     if (!state || state->listed) continue;
-    fail("optimizer: the parameter '", state->name, "' ", state->value, " made at ", text_of(state->place),
-         " received a gradient, but no optimizer has it; list it in its module's fields(), give it to the "
+    fail("optimizer: the parameter '", state->name, "' ", state->value, " made at ",
+         text_of(state->place),
+         " received a gradient, but no optimizer has it; list it in its module's fields(), give it "
+         "to the "
          "optimizer, or freeze() it");
   }
 }

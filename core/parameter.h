@@ -13,7 +13,7 @@ struct ParameterState;
 }
 
 struct ParameterHints {
-  bool weight_decay = true;      ///< false for biases, norms and structured weights
+  bool weight_decay = true;  ///< false for biases, norms and structured weights
   double learning_rate_scale = 1;
 };
 
@@ -26,15 +26,15 @@ struct Place {
   }
 };
 
-/// A handle: copies are the same parameter, with one value, gradient and name. A Parameter that is a member of two
-/// modules is therefore trained once, saved once and shared. Its value converts to `const Tensor&` for ops.
+/// A handle: copies are the same parameter, with one value, gradient and name. A Parameter that is
+/// a member of two modules is therefore trained once, saved once and shared. Its value converts to
+/// `const Tensor&` for ops.
 class Parameter {
  public:
   /// No parameter, as the bias of a layer without one: defined() is false.
   Parameter() = default;
   /// The place where it is made is remembered for error messages.
-  explicit Parameter(Tensor value, ParameterHints hints = {},
-                     Place place = Place::current());
+  explicit Parameter(Tensor value, ParameterHints hints = {}, Place place = Place::current());
 
   bool defined() const { return state_ != nullptr; }
   const Tensor& value() const;
@@ -76,8 +76,9 @@ class Parameter {
   std::shared_ptr<detail::ParameterState> state_;
 };
 
-/// Throws Error when backward() on this thread gave a gradient to a parameter that no optimizer lists; the message has
-/// its shape and the place where it was made. Optimizers call it at the end of step().
+/// Throws Error when backward() on this thread gave a gradient to a parameter that no optimizer
+/// lists; the message has its shape and the place where it was made. Optimizers call it at the end
+/// of step().
 void check_all_listed();
 
 }  // namespace papilio

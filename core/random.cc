@@ -56,7 +56,8 @@ double Rng::uniform(uint64_t index) const { return unit(bits(index)); }
 
 int64_t Rng::below(int64_t count, uint64_t index) const {
   check(count > 0, "random: an integer below ", count, " does not exist");
-  return static_cast<int64_t>(static_cast<unsigned __int128>(bits(index)) * static_cast<uint64_t>(count) >> 64);
+  return static_cast<int64_t>(
+      static_cast<unsigned __int128>(bits(index)) * static_cast<uint64_t>(count) >> 64);
 }
 
 double Rng::normal(uint64_t index) const {

@@ -1,5 +1,6 @@
-// Random numbers as pure functions: a key made of a seed and a chain of purposes, and an index into its sequence.
-// Nothing holds a generator state, so the order of calls, threads and restarts never matter.
+// Random numbers as pure functions: a key made of a seed and a chain of purposes, and an index into
+// its sequence. Nothing holds a generator state, so the order of calls, threads and restarts never
+// matter.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,14 @@
 
 namespace papilio {
 
-/// A key of the counter-based generator Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
-/// SC 2011). Copies are equal keys.
+/// A key of the counter-based generator Philox4x32-10 (Salmon et al., "Parallel random numbers: as
+/// easy as 1, 2, 3", SC 2011). Copies are equal keys.
 class Rng {
  public:
   explicit Rng(uint64_t seed) : key_(seed) {}
 
-  /// An independent key for a purpose, or for a number such as the epoch or the index of an example.
+  /// An independent key for a purpose, or for a number such as the epoch or the index of an
+  /// example.
   Rng split(std::string_view purpose) const;
   Rng split(uint64_t number) const;
 

@@ -9,7 +9,8 @@
 
 namespace papilio {
 
-/// Up to eight axis sizes, slowest first, all >= 0; held inline, so that a Shape never allocates. {} is a scalar.
+/// Up to eight axis sizes, slowest first, all >= 0; held inline, so that a Shape never allocates.
+/// {} is a scalar.
 class Shape {
  public:
   static constexpr int64_t kMaxRank = 8;

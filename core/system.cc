@@ -28,7 +28,8 @@ SystemInfo system_info() {
           .cpu = cpu_name(),
           .simd = std::string(kernels::simd_target()),
           .blas = concat("oneDNN ", dnnl->major, ".", dnnl->minor, ".", dnnl->patch, " + ",
-                         openblas.substr(0, openblas.find(' ', openblas.find(' ') + 1)), " ", openblas_get_corename()),
+                         openblas.substr(0, openblas.find(' ', openblas.find(' ') + 1)), " ",
+                         openblas_get_corename()),
           .threads = threads(),
 #ifdef __OPTIMIZE__
           .optimised = true

@@ -11,7 +11,7 @@ struct SystemInfo {
   std::string simd;     ///< target that our own kernels run on; PAPILIO_SIMD forces one
   std::string blas;     ///< the dense libraries and their versions
   int threads;
-  bool optimised;       ///< built with optimisation
+  bool optimised;  ///< built with optimisation
 };
 SystemInfo system_info();
 

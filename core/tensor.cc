@@ -15,8 +15,8 @@ detail::TensorState& get(const std::shared_ptr<detail::TensorState>& state) {
 
 size_t checked_bytes(const Shape& shape, DType dtype) {
   int64_t bytes = 0;
-  check(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "tensor: ", shape, " ", dtype,
-        " has more bytes than 63 bits can count");
+  check(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "tensor: ", shape, " ",
+        dtype, " has more bytes than 63 bits can count");
   return static_cast<size_t>(bytes);
 }
 
@@ -40,8 +40,10 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   const auto fill = [&]<class T>() {
     std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value));
   };
-  if (dtype == DType::i64) fill.template operator()<int64_t>();
-  else dispatch_floating(dtype, "full", fill);
+  if (dtype == DType::i64)
+    fill.template operator()<int64_t>();
+  else
+    dispatch_floating(dtype, "full", fill);
   return result;
 }
 
@@ -84,8 +86,7 @@ void* Tensor::mutable_typed(DType expected) {
 double Tensor::item() const {
   check(numel() == 1, "item: ", *this, " has ", numel(), " elements, exactly 1 is needed");
   if (dtype() == DType::i64) return static_cast<double>(*data<int64_t>());
-  return dispatch_real(dtype(), "item",
-                       [&]<class T>() { return static_cast<double>(*data<T>()); });
+  return dispatch_real(dtype(), "item", [&]<class T>() { return static_cast<double>(*data<T>()); });
 }
 
 Tensor Tensor::clone() const {
@@ -96,8 +97,8 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::view(const Shape& shape) const {
   const detail::TensorState& old = get(state_);
-  check(shape.numel() == numel(), "reshape: ", *this, " has ", numel(), " elements, ", shape, " has ",
-        shape.numel());
+  check(shape.numel() == numel(), "reshape: ", *this, " has ", numel(), " elements, ", shape,
+        " has ", shape.numel());
   return Tensor(std::make_shared<detail::TensorState>(detail::TensorState{
       .shape = shape, .dtype = old.dtype, .storage = old.storage, .parameter = {}}));
 }
@@ -113,23 +114,30 @@ Tensor Tensor::to(DType target) const {
     const From* in = data<From>();
     To* out = result.mutable_data<To>();
     for (int64_t i = 0, n = numel(); i < n; ++i) {
-      if constexpr (is_complex_type<From> && !is_complex_type<To>) out[i] = To{};  // refused above
+      if constexpr (is_complex_type<From> && !is_complex_type<To>)
+        out[i] = To{};  // refused above
       else if constexpr (is_complex_type<To> && !is_complex_type<From>)
         out[i] = To(static_cast<typename To::value_type>(in[i]));
-      else out[i] = static_cast<To>(in[i]);
+      else
+        out[i] = static_cast<To>(in[i]);
     }
   };
   const auto from = [&]<class From>() {
-    if (target == DType::i64) convert.template operator()<From, int64_t>();
-    else dispatch_floating(target, "to", [&]<class To>() { convert.template operator()<From, To>(); });
+    if (target == DType::i64)
+      convert.template operator()<From, int64_t>();
+    else
+      dispatch_floating(target, "to", [&]<class To>() { convert.template operator()<From, To>(); });
   };
-  if (dtype() == DType::i64) from.template operator()<int64_t>();
-  else dispatch_floating(dtype(), "to", from);
+  if (dtype() == DType::i64)
+    from.template operator()<int64_t>();
+  else
+    dispatch_floating(dtype(), "to", from);
   return result;
 }
 
 void Tensor::assign(const Tensor& other) {
-  check(shape() == other.shape() && dtype() == other.dtype(), "assign: ", other, " does not fit ", *this);
+  check(shape() == other.shape() && dtype() == other.dtype(), "assign: ", other, " does not fit ",
+        *this);
   std::memmove(mutable_raw(), other.raw(), static_cast<size_t>(bytes()));
 }
 
@@ -137,9 +145,7 @@ bool Tensor::shares_storage_with(const Tensor& other) const {
   return get(state_).storage == get(other.state_).storage;
 }
 
-bool Tensor::unique() const {
-  return state_.use_count() == 1 && state_->storage.use_count() == 1;
-}
+bool Tensor::unique() const { return state_.use_count() == 1 && state_->storage.use_count() == 1; }
 
 std::string text(const Tensor& tensor) {
   return tensor.defined() ? concat(tensor.shape(), " ", tensor.dtype()) : "undefined";

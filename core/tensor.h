@@ -1,4 +1,5 @@
-// Tensor: a handle to a contiguous, 64-byte aligned, row-major block of numbers. Copying a Tensor shares the block.
+// Tensor: a handle to a contiguous, 64-byte aligned, row-major block of numbers. Copying a Tensor
+// shares the block.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,9 @@ namespace detail {
 struct TensorState;
 }
 
-/// Tensors are immutable once an op has returned them: ops never write their inputs, and only optimizers, loading,
-/// buffer updates and weight averaging write a parameter or buffer, through mutable_data(). Images are channels-last:
-/// [batch, height, width, channels].
+/// Tensors are immutable once an op has returned them: ops never write their inputs, and only
+/// optimizers, loading, buffer updates and weight averaging write a parameter or buffer, through
+/// mutable_data(). Images are channels-last: [batch, height, width, channels].
 class Tensor {
  public:
   /// No tensor: defined() is false, everything else is an Error.
@@ -60,7 +61,8 @@ class Tensor {
   std::span<const T> span() const {
     return {data<T>(), static_cast<size_t>(numel())};
   }
-  /// For the op that fills a tensor it has just made, and for the writers of parameters and buffers. Raises version().
+  /// For the op that fills a tensor it has just made, and for the writers of parameters and
+  /// buffers. Raises version().
   template <class T>
   T* mutable_data() {
     return static_cast<T*>(mutable_typed(dtype_of<T>()));
@@ -82,12 +84,15 @@ class Tensor {
   Tensor detach() const;
   /// A converted copy, unknown to any tape. Complex to real is an Error: take real() or imag().
   Tensor to(DType dtype) const;
-  /// The same storage seen under another shape of equal numel, unknown to any tape; the op is reshape().
+  /// The same storage seen under another shape of equal numel, unknown to any tape; the op is
+  /// reshape().
   Tensor view(const Shape& shape) const;
-  /// Overwrites the elements with those of `other`, which has the same shape and dtype. Raises version().
+  /// Overwrites the elements with those of `other`, which has the same shape and dtype. Raises
+  /// version().
   void assign(const Tensor& other);
 
-  /// How often the storage was opened for writing: a cache of what was derived from it is valid while this is unchanged.
+  /// How often the storage was opened for writing: a cache of what was derived from it is valid
+  /// while this is unchanged.
   uint64_t version() const;
   /// True when both are handles to one storage.
   bool shares_storage_with(const Tensor& other) const;

@@ -21,7 +21,8 @@ struct TensorState {
   Shape shape;
   DType dtype;
   std::shared_ptr<Storage> storage;
-  // The tape that recorded the op which made this tensor, and the tensor's slot there; 0 when none did.
+  // The tape that recorded the op which made this tensor, and the tensor's slot there; 0 when none
+  // did.
   uint64_t tape = 0;
   int32_t slot = -1;
   // The parameter whose value this is.

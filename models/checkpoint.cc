@@ -14,7 +14,8 @@ namespace {
 constexpr int64_t kFormat = 1;
 constexpr std::string_view kTrainingPrefix = "training/";
 
-// Lists every tensor of a module once: a parameter that two paths reach stands under its first name.
+// Lists every tensor of a module once: a parameter that two paths reach stands under its first
+// name.
 class TensorList : public Fields {
  public:
   std::vector<std::pair<std::string, Tensor*>> all;
@@ -46,8 +47,8 @@ Tensor recast(const Tensor& tensor, DType dtype, const Shape& shape) {
 Tensor as_real(const Tensor& z) { return recast(z, real_of(z.dtype()), z.shape().append(2)); }
 
 Tensor as_complex(const Tensor& pairs, const std::string& name) {
-  check(is_real(pairs.dtype()) && pairs.rank() > 0 && pairs.dim(-1) == 2, "the complex tensor '", name, "' is stored as ",
-        pairs, ", expected real numbers with a last axis of 2");
+  check(is_real(pairs.dtype()) && pairs.rank() > 0 && pairs.dim(-1) == 2, "the complex tensor '",
+        name, "' is stored as ", pairs, ", expected real numbers with a last axis of 2");
   return recast(pairs, complex_of(pairs.dtype()), pairs.shape().leading());
 }
 
@@ -57,8 +58,8 @@ Checkpoint decode(const Safetensors& file) {
   if (const auto entry = file.metadata.find("papilio"); entry != file.metadata.end()) {
     const Config metadata = Config::parse(entry->second);
     const int64_t format = metadata.at("format").as_int();
-    check(format >= 1 && format <= kFormat, "it has checkpoint format ", format, ", this version of Papilio reads up to ",
-          kFormat, "; use a newer one");
+    check(format >= 1 && format <= kFormat, "it has checkpoint format ", format,
+          ", this version of Papilio reads up to ", kFormat, "; use a newer one");
     if (const Config* model = metadata.find("model")) {
       checkpoint.model = model->at("name").as_string();
       checkpoint.config = model->at("config");
@@ -76,8 +77,8 @@ Checkpoint decode(const Safetensors& file) {
     else
       checkpoint.tensors.emplace_back(name, tensor);
   }
-  check(complex_set.empty(), "its metadata lists the complex tensor '", complex_set.empty() ? "" : *complex_set.begin(),
-        "', which it does not hold");
+  check(complex_set.empty(), "its metadata lists the complex tensor '",
+        complex_set.empty() ? "" : *complex_set.begin(), "', which it does not hold");
   return checkpoint;
 }
 
@@ -90,7 +91,8 @@ Checkpoint snapshot(Module& model) {
                         .training = {},
                         .tensors = {},
                         .state = {}};
-  for (const auto& [name, tensor] : tensors_of(model)) checkpoint.tensors.emplace_back(name, *tensor);
+  for (const auto& [name, tensor] : tensors_of(model))
+    checkpoint.tensors.emplace_back(name, *tensor);
   return checkpoint;
 }
 
@@ -151,8 +153,10 @@ std::unique_ptr<Module> load(const std::string& path) {
   if (checkpoint.model.empty()) {
     std::string names;
     for (const std::string& name : registered_models()) names += (names.empty() ? "" : ", ") + name;
-    fail("checkpoint '", path, "' names no registered model, so its class is unknown (registered: ", names,
-         "); make the model yourself and call load(model, path), or register it with models::register_model() "
+    fail("checkpoint '", path,
+         "' names no registered model, so its class is unknown (registered: ", names,
+         "); make the model yourself and call load(model, path), or register it with "
+         "models::register_model() "
          "and override config() before saving");
   }
   std::unique_ptr<Module> model;

@@ -1,9 +1,11 @@
 // Checkpoint: a model's tensors and what is known about it, in one safetensors file.
 //
 // The file has one metadata key, "papilio", that holds a JSON text:
-//   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "complex": [names], "training": ...}
-// Complex tensors are stored as real ones with a last axis of 2, and listed under "complex". Optimizer state and the
-// like stand beside the model's tensors under names that begin with "training/"; only a run's last.safetensors has them.
+//   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "complex": [names],
+//   "training": ...}
+// Complex tensors are stored as real ones with a last axis of 2, and listed under "complex".
+// Optimizer state and the like stand beside the model's tensors under names that begin with
+// "training/"; only a run's last.safetensors has them.
 #pragma once
 
 #include <memory>
@@ -15,12 +17,14 @@
 
 namespace papilio {
 
-/// Writes the model's parameters and buffers under their paths, with its registered name, config() and input(). The file
-/// is whole or not there: an older one survives a failure. A model that is not registered saves its weights.
+/// Writes the model's parameters and buffers under their paths, with its registered name, config()
+/// and input(). The file is whole or not there: an older one survives a failure. A model that is
+/// not registered saves its weights.
 void save(Module& model, const std::string& path);
 
-/// Fills the parameters and buffers of `model` from a checkpoint or any safetensors file with the same names. Throws Error
-/// that lists every tensor that is missing, extra, or of another shape or dtype; the model is then unchanged.
+/// Fills the parameters and buffers of `model` from a checkpoint or any safetensors file with the
+/// same names. Throws Error that lists every tensor that is missing, extra, or of another shape or
+/// dtype; the model is then unchanged.
 void load(Module& model, const std::string& path);
 
 namespace models {
@@ -42,12 +46,12 @@ Checkpoint snapshot(Module& model);
 void restore(Module& model, const Checkpoint& checkpoint, const std::string& file);
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
-/// Also reads safetensors files without our metadata: those have tensors only. Throws Error that names the file and what
-/// is wrong, also for a format newer than this library's.
+/// Also reads safetensors files without our metadata: those have tensors only. Throws Error that
+/// names the file and what is wrong, also for a format newer than this library's.
 Checkpoint read_checkpoint(const std::string& path);
 
-/// Makes the model that the file names and fills it. Throws Error that lists the registered models when the file's is not
-/// one of them.
+/// Makes the model that the file names and fills it. Throws Error that lists the registered models
+/// when the file's is not one of them.
 std::unique_ptr<Module> load(const std::string& path);
 
 }  // namespace models

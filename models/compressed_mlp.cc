@@ -10,8 +10,9 @@ data::Statistics neutral(int64_t features) {
 }
 
 CompressedMlpOptions checked(CompressedMlpOptions options) {
-  check(options.inputs > 0 && options.width > 0 && options.classes > 0, "compressed_mlp: inputs ", options.inputs,
-        ", width ", options.width, " and classes ", options.classes, " must all be positive");
+  check(options.inputs > 0 && options.width > 0 && options.classes > 0, "compressed_mlp: inputs ",
+        options.inputs, ", width ", options.width, " and classes ", options.classes,
+        " must all be positive");
   if (!options.statistics.mean.defined()) options.statistics = neutral(options.inputs);
   check(options.statistics.mean.numel() == options.inputs, "compressed_mlp: the statistics have ",
         options.statistics.mean.numel(), " features, the model takes ", options.inputs,
@@ -41,9 +42,10 @@ std::unique_ptr<Module> CompressedMlp::make(const Config& config) {
 }
 
 Tensor CompressedMlp::forward(const Tensor& x) {
-  check(x.rank() >= 2 && x.numel() == x.dim(0) * options_.inputs, "compressed_mlp: x", x.shape(), " has ",
-        x.rank() < 2 ? 0 : x.numel() / std::max<int64_t>(x.dim(0), 1), " features per example, the model takes ",
-        options_.inputs, "; give it images of the size it was made for");
+  check(x.rank() >= 2 && x.numel() == x.dim(0) * options_.inputs, "compressed_mlp: x", x.shape(),
+        " has ", x.rank() < 2 ? 0 : x.numel() / std::max<int64_t>(x.dim(0), 1),
+        " features per example, the model takes ", options_.inputs,
+        "; give it images of the size it was made for");
   const Tensor flat = reshape(x, {x.dim(0), options_.inputs});
   return head_(relu((*hidden_)(standardize_(flat))));
 }
@@ -55,7 +57,8 @@ void CompressedMlp::fields(Fields& f) {
 }
 
 std::string CompressedMlp::describe() const {
-  return concat("CompressedMlp(", options_.inputs, ", ", options_.hidden, " ", options_.width, ", ", options_.classes, ")");
+  return concat("CompressedMlp(", options_.inputs, ", ", options_.hidden, " ", options_.width, ", ",
+                options_.classes, ")");
 }
 
 Config CompressedMlp::config() const {
@@ -70,7 +73,8 @@ Config CompressedMlp::config() const {
 double CompressedMlp::compression() {
   if (options_.hidden == "dense") return 1;
   const int64_t head = options_.width * options_.classes + options_.classes;
-  return static_cast<double>(options_.inputs * options_.width) / static_cast<double>(hidden_parameters() + head);
+  return static_cast<double>(options_.inputs * options_.width) /
+         static_cast<double>(hidden_parameters() + head);
 }
 
 }  // namespace papilio::models

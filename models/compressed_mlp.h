@@ -13,11 +13,13 @@
 namespace papilio::models {
 
 struct CompressedMlpOptions {
-  int64_t inputs = 1024;          ///< features of one example; images are flattened
-  std::string hidden = "dense";   ///< a name of layers/factory.h: dense, butterfly, kmatrix, bpbp-complex, ...
-  int64_t width = 1024;           ///< features after the hidden layer
+  int64_t inputs = 1024;  ///< features of one example; images are flattened
+  std::string hidden =
+      "dense";  ///< a name of layers/factory.h: dense, butterfly, kmatrix, bpbp-complex, ...
+  int64_t width = 1024;  ///< features after the hidden layer
   int64_t classes = 10;
-  data::Statistics statistics;    ///< of the training images, per feature; none: inputs are taken as they are
+  data::Statistics
+      statistics;  ///< of the training images, per feature; none: inputs are taken as they are
 };
 
 /// x [batch, ...] -> standardise -> hidden layer -> ReLU -> linear -> logits [batch, classes].
@@ -35,8 +37,9 @@ class CompressedMlp : public Module {
 
   /// Real numbers in the hidden layer without its bias, as the paper counts.
   int64_t hidden_parameters() { return hidden_->matrix_parameters(); }
-  /// The paper's compression factor: inputs x width of the dense layer over the hidden parameters plus those of the
-  /// output layer; 1 for a dense hidden layer (reference: Dao et al. 2019, Table 1).
+  /// The paper's compression factor: inputs x width of the dense layer over the hidden parameters
+  /// plus those of the output layer; 1 for a dense hidden layer (reference: Dao et al. 2019, Table
+  /// 1).
   double compression();
 
  private:

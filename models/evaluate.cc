@@ -60,15 +60,17 @@ Config or_null(const std::optional<T>& value) {
 
 }  // namespace
 
-Score score(Module& model, const data::AnyDataset& dataset, const std::function<void(const Tensor&)>& each_logits) {
+Score score(Module& model, const data::AnyDataset& dataset,
+            const std::function<void(const Tensor&)>& each_logits) {
   const NoTape guard;
   Score total;
   std::vector<int64_t> correct, seen;
   const data::Loader loader(dataset, {.batch = kBatch});
   for (const auto& [images, labels] : loader.epoch(0)) {
     const Tensor logits = model(images);
-    check(logits.rank() == 2 && logits.dim(0) == labels.numel(), "evaluate: ", model.describe(), " gave ", logits,
-          " for ", labels.numel(), " images, expected one row of logits for each");
+    check(logits.rank() == 2 && logits.dim(0) == labels.numel(), "evaluate: ", model.describe(),
+          " gave ", logits, " for ", labels.numel(),
+          " images, expected one row of logits for each");
     total.loss += cross_entropy(logits, labels).item() * static_cast<double>(labels.numel());
     total.images += labels.numel();
     correct.resize(std::max(correct.size(), static_cast<size_t>(logits.dim(1))));
@@ -86,9 +88,9 @@ Score score(Module& model, const data::AnyDataset& dataset, const std::function<
   int64_t right = 0;
   for (size_t label = 0; label < seen.size(); ++label) {
     right += correct[label];
-    total.class_accuracy.push_back(seen[label] == 0
-                                       ? std::numeric_limits<double>::quiet_NaN()
-                                       : static_cast<double>(correct[label]) / static_cast<double>(seen[label]));
+    total.class_accuracy.push_back(seen[label] == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                    : static_cast<double>(correct[label]) /
+                                                          static_cast<double>(seen[label]));
   }
   total.accuracy = static_cast<double>(right) / static_cast<double>(total.images);
   return total;
@@ -102,7 +104,8 @@ Speed measure_speed(Module& model, const Shape& example) {
           .images_per_second = kBatch / median_seconds([&] { model(many); }, 0.6)};
 }
 
-Report evaluate(Module& model, const data::AnyDataset& dataset, const std::function<void(const Tensor&)>& each_logits) {
+Report evaluate(Module& model, const data::AnyDataset& dataset,
+                const std::function<void(const Tensor&)>& each_logits) {
   Report report = describe(model);
   report.data = dataset.info().name;
   report.classes = dataset.info().classes;
@@ -146,7 +149,9 @@ Config Report::to_config() const {
 }
 
 std::ostream& operator<<(std::ostream& out, const Report& report) {
-  const auto row = [&](std::string_view name) -> std::ostream& { return out << std::left << std::setw(20) << name; };
+  const auto row = [&](std::string_view name) -> std::ostream& {
+    return out << std::left << std::setw(20) << name;
+  };
   const auto flags = out.flags();
   out << std::fixed;
   row("model") << report.model << '\n';
@@ -160,10 +165,12 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
   }
   row("parameters") << report.parameters << '\n';
   if (report.hidden_parameters) row("hidden parameters") << *report.hidden_parameters << '\n';
-  if (report.compression) row("compression") << std::setprecision(1) << *report.compression << "x\n";
+  if (report.compression)
+    row("compression") << std::setprecision(1) << *report.compression << "x\n";
   if (report.speed) {
     row("latency, batch 1") << std::setprecision(1) << report.speed->latency_us << " us\n";
-    row("speed, batch 256") << std::setprecision(0) << report.speed->images_per_second << " images/s";
+    row("speed, batch 256") << std::setprecision(0) << report.speed->images_per_second
+                            << " images/s";
   }
   out.flags(flags);
   return out;

@@ -1,4 +1,5 @@
-// How good and how fast a model is. Training and evaluation share score(), so that their figures agree exactly.
+// How good and how fast a model is. Training and evaluation share score(), so that their figures
+// agree exactly.
 #pragma once
 
 #include <functional>
@@ -15,13 +16,14 @@ namespace papilio::models {
 
 struct Score {
   int64_t images = 0;
-  double accuracy = 0;                 ///< share of images whose largest logit is at the label, in [0, 1]
-  double loss = 0;                     ///< mean cross-entropy
+  double accuracy = 0;  ///< share of images whose largest logit is at the label, in [0, 1]
+  double loss = 0;      ///< mean cross-entropy
   std::vector<double> class_accuracy;  ///< by label; NaN for a class without images
 };
 
-/// Runs a classifier over a data set in batches of 256, the last one smaller, without a tape. `each_logits` sees the
-/// logits [batch, classes] of every batch in order. Throws Error when the model does not give one row of logits an image.
+/// Runs a classifier over a data set in batches of 256, the last one smaller, without a tape.
+/// `each_logits` sees the logits [batch, classes] of every batch in order. Throws Error when the
+/// model does not give one row of logits an image.
 Score score(Module& model, const data::AnyDataset& dataset,
             const std::function<void(const Tensor&)>& each_logits = {});
 
@@ -29,7 +31,8 @@ struct Speed {
   double latency_us = 0;         ///< median time of forward() on one example
   double images_per_second = 0;  ///< of forward() in batches of 256, from the median time
 };
-/// Times forward() on random input of the shape of one example, in this thread's number of threads, for about a second.
+/// Times forward() on random input of the shape of one example, in this thread's number of threads,
+/// for about a second.
 Speed measure_speed(Module& model, const Shape& example);
 
 /// Everything that `evaluate` prints. What is unknown is absent.
@@ -42,8 +45,8 @@ struct Report {
   std::optional<double> compression;         ///< of CompressedMlp
   std::optional<Speed> speed;
 
-  /// Keys: model, data, images, accuracy, loss, class_accuracy, parameters, hidden_parameters, compression, latency_us,
-  /// images_per_second; absent ones are null.
+  /// Keys: model, data, images, accuracy, loss, class_accuracy, parameters, hidden_parameters,
+  /// compression, latency_us, images_per_second; absent ones are null.
   Config to_config() const;
 };
 std::ostream& operator<<(std::ostream& out, const Report& report);
@@ -51,11 +54,12 @@ std::ostream& operator<<(std::ostream& out, const Report& report);
 /// score() and measure_speed() in one report.
 Report evaluate(Module& model, const data::AnyDataset& dataset,
                 const std::function<void(const Tensor&)>& each_logits = {});
-/// The report without data: `example` is the shape of one example, [] if unknown, which leaves the speed out.
+/// The report without data: `example` is the shape of one example, [] if unknown, which leaves the
+/// speed out.
 Report evaluate_speed(Module& model, const Shape& example);
 
-/// Shape of one example for a checkpoint's model: [height, width, channels] of its input block, or else [inputs] of its
-/// config; [] when neither is there.
+/// Shape of one example for a checkpoint's model: [height, width, channels] of its input block, or
+/// else [inputs] of its config; [] when neither is there.
 Shape example_shape(const Checkpoint& checkpoint);
 
 }  // namespace papilio::models

@@ -41,11 +41,16 @@ struct State {
   std::vector<EpochMetrics> history;
 
   Config to_config() const {
-    Config all = {{"epoch", epoch},     {"step", step},
-                  {"loss_sum", loss_sum}, {"correct", correct},
-                  {"images", images},   {"best_epoch", best_epoch},
-                  {"best_accuracy", best_accuracy}, {"history", Config::Array{}}};
-    for (const EpochMetrics& metrics : history) all["history"].push_back(models::to_config(metrics));
+    Config all = {{"epoch", epoch},
+                  {"step", step},
+                  {"loss_sum", loss_sum},
+                  {"correct", correct},
+                  {"images", images},
+                  {"best_epoch", best_epoch},
+                  {"best_accuracy", best_accuracy},
+                  {"history", Config::Array{}}};
+    for (const EpochMetrics& metrics : history)
+      all["history"].push_back(models::to_config(metrics));
     return all;
   }
 
@@ -58,7 +63,8 @@ struct State {
                 .best_epoch = config.at("best_epoch").as_int(),
                 .best_accuracy = config.at("best_accuracy").as_double(),
                 .history = {}};
-    for (const Config& metrics : config.at("history").as_array()) state.history.push_back(epoch_metrics(metrics));
+    for (const Config& metrics : config.at("history").as_array())
+      state.history.push_back(epoch_metrics(metrics));
     return state;
   }
 };
@@ -67,10 +73,13 @@ const FitOptions& checked(const FitOptions& o, const data::AnyDataset& validatio
   check(o.epochs >= 1, "fit: epochs is ", o.epochs, ", at least 1 is needed");
   check(o.batch >= 1, "fit: batch is ", o.batch, ", at least 1 is needed");
   check(o.lr > 0 && std::isfinite(o.lr), "fit: lr is ", o.lr, ", a positive number is needed");
-  check(o.clip_norm >= 0, "fit: clip_norm is ", o.clip_norm, ", 0 (off) or a positive number is needed");
-  check(o.save_seconds > 0, "fit: save_seconds is ", o.save_seconds, ", a positive number is needed");
-  check(validation.size() > 0, "fit: the validation set is empty; take a part of the training set with "
-                               "data::split_validation()");
+  check(o.clip_norm >= 0, "fit: clip_norm is ", o.clip_norm,
+        ", 0 (off) or a positive number is needed");
+  check(o.save_seconds > 0, "fit: save_seconds is ", o.save_seconds,
+        ", a positive number is needed");
+  check(validation.size() > 0,
+        "fit: the validation set is empty; take a part of the training set with "
+        "data::split_validation()");
   return o;
 }
 
@@ -81,7 +90,8 @@ Config with_rate(Config options, double lr) {
 
 class Fit {
  public:
-  Fit(Module& model, const data::AnyDataset& train, const data::AnyDataset& validation, const FitOptions& options)
+  Fit(Module& model, const data::AnyDataset& train, const data::AnyDataset& validation,
+      const FitOptions& options)
       : model_(model),
         validation_(validation),
         options_(checked(options, validation)),
@@ -93,7 +103,8 @@ class Fit {
                         .transforms = options.transforms}),
         optimizer_(optim::make_optimizer(options.optimizer, model.parameters(),
                                          with_rate(options.optimizer_options, options.lr))),
-        schedule_(optim::make_schedule(options.schedule, loader_.steps(), loader_.steps() * options.epochs)) {}
+        schedule_(optim::make_schedule(options.schedule, loader_.steps(),
+                                       loader_.steps() * options.epochs)) {}
 
   FitReport run() {
     const auto start = Clock::now();
@@ -104,7 +115,8 @@ class Fit {
     report.best_epoch = state_.best_epoch;
     report.best_validation_accuracy = state_.best_accuracy;
     report.seconds = seconds_since(start);
-    report.images_per_second = train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
+    report.images_per_second =
+        train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
     return report;
   }
 
@@ -116,7 +128,8 @@ class Fit {
     const Existing existing = options_.force    ? Existing::replace
                               : options_.resume ? Existing::resume
                                                 : Existing::refuse;
-    run_.emplace(options_.out, options_.config.is_null() ? own_config() : options_.config, existing);
+    run_.emplace(options_.out, options_.config.is_null() ? own_config() : options_.config,
+                 existing);
     if (const auto last = run_->last()) {
       resume_from(*last);
       run_->write_metrics(state_.history);
@@ -125,7 +138,8 @@ class Fit {
     if (finished()) return;
     run_->open_log();
     if (state_.epoch > 0 || state_.step > 0)
-      logging::info(concat("resuming '", options_.out, "' in epoch ", state_.epoch + 1, " after step ", state_.step));
+      logging::info(concat("resuming '", options_.out, "' in epoch ", state_.epoch + 1,
+                           " after step ", state_.step));
   }
 
   Config own_config() const {
@@ -167,16 +181,17 @@ class Fit {
 
   void train() {
     const Interrupt interrupt;
-    Progress progress(static_cast<double>(loader_.steps() * options_.epochs), static_cast<double>(steps_done()));
+    Progress progress(static_cast<double>(loader_.steps() * options_.epochs),
+                      static_cast<double>(steps_done()));
     last_save_ = Clock::now();
     while (!finished()) {
       if (!train_epoch(progress)) {
         report_.interrupted = true;
         progress.clear();
         logging::warning(options_.out.empty()
-                         ? std::string("stopped")
-                         : concat("stopped in epoch ", state_.epoch + 1, " after step ", state_.step,
-                                  "; the state is saved, --resume continues"));
+                             ? std::string("stopped")
+                             : concat("stopped in epoch ", state_.epoch + 1, " after step ",
+                                      state_.step, "; the state is saved, --resume continues"));
         return;
       }
       progress.clear();
@@ -211,11 +226,12 @@ class Fit {
     const Tensor logits = model_(images);
     const Tensor loss = cross_entropy(logits, labels, options_.label_smoothing);
     const double value = loss.item();
-    check(std::isfinite(value), "fit: the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step + 1,
-          run_ ? "; the last good checkpoint is kept" : "", "; lower the learning rate (it is ", options_.lr,
-          ") or clip the gradient's norm");
+    check(std::isfinite(value), "fit: the loss is ", value, " in epoch ", state_.epoch + 1,
+          ", step ", state_.step + 1, run_ ? "; the last good checkpoint is kept" : "",
+          "; lower the learning rate (it is ", options_.lr, ") or clip the gradient's norm");
     tape.backward(loss);
-    if (options_.clip_norm > 0) optim::clip_gradient_norm(optimizer_->parameters(), options_.clip_norm);
+    if (options_.clip_norm > 0)
+      optim::clip_gradient_norm(optimizer_->parameters(), options_.clip_norm);
     optimizer_->set_learning_rate(rate());
     optimizer_->step();
     count(logits, labels, value);
@@ -223,14 +239,16 @@ class Fit {
 
   double rate() const {
     std::vector<double> validation;
-    for (const EpochMetrics& metrics : state_.history) validation.push_back(metrics.validation_accuracy);
+    for (const EpochMetrics& metrics : state_.history)
+      validation.push_back(metrics.validation_accuracy);
     return options_.lr * schedule_({.step = steps_done(), .validation = validation});
   }
 
   void count(const Tensor& logits, const Tensor& labels, double loss) {
     const int64_t batch = labels.numel();
     const std::vector<int64_t> guesses = argmax_rows(logits);
-    for (int64_t i = 0; i < batch; ++i) state_.correct += guesses[static_cast<size_t>(i)] == labels.data<int64_t>()[i];
+    for (int64_t i = 0; i < batch; ++i)
+      state_.correct += guesses[static_cast<size_t>(i)] == labels.data<int64_t>()[i];
     state_.loss_sum += loss * static_cast<double>(batch);
     state_.images += batch;
     trained_images_ += batch;
@@ -238,14 +256,17 @@ class Fit {
   }
 
   std::string progress_text(int64_t images_before, Clock::time_point start) const {
-    const double speed = static_cast<double>(trained_images_ - images_before) / std::max(seconds_since(start), 1e-9);
-    return concat("epoch ", state_.epoch + 1, "/", options_.epochs, "  ", 100 * state_.step / loader_.steps(), " %  loss ",
-                  fixed(state_.loss_sum / static_cast<double>(state_.images), 4), "  accuracy ",
-                  fixed(static_cast<double>(state_.correct) / static_cast<double>(state_.images), 4), "  ",
-                  fixed(speed, 0), " images/s");
+    const double speed =
+        static_cast<double>(trained_images_ - images_before) / std::max(seconds_since(start), 1e-9);
+    return concat(
+        "epoch ", state_.epoch + 1, "/", options_.epochs, "  ", 100 * state_.step / loader_.steps(),
+        " %  loss ", fixed(state_.loss_sum / static_cast<double>(state_.images), 4), "  accuracy ",
+        fixed(static_cast<double>(state_.correct) / static_cast<double>(state_.images), 4), "  ",
+        fixed(speed, 0), " images/s");
   }
 
-  // Validates, and writes best, last and the metrics, in this order: whatever is lost by a kill in between is made again.
+  // Validates, and writes best, last and the metrics, in this order: whatever is lost by a kill in
+  // between is made again.
   void finish_epoch() {
     const Score validation = score(model_, validation_);
     const auto images = static_cast<double>(state_.images);
@@ -272,10 +293,13 @@ class Fit {
   }
 
   void log_epoch(const EpochMetrics& m, bool best) const {
-    const double speed = train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
-    logging::info(concat("epoch ", m.epoch, "/", options_.epochs, "  loss ", fixed(m.train_loss, 4), "  accuracy ",
-                     fixed(m.train_accuracy, 4), "  validation loss ", fixed(m.validation_loss, 4), "  accuracy ",
-                     fixed(m.validation_accuracy, 4), best ? " (best)" : "", "  ", fixed(speed, 0), " images/s"));
+    const double speed =
+        train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
+    logging::info(concat("epoch ", m.epoch, "/", options_.epochs, "  loss ", fixed(m.train_loss, 4),
+                         "  accuracy ", fixed(m.train_accuracy, 4), "  validation loss ",
+                         fixed(m.validation_loss, 4), "  accuracy ",
+                         fixed(m.validation_accuracy, 4), best ? " (best)" : "", "  ",
+                         fixed(speed, 0), " images/s"));
   }
 
   Checkpoint model_checkpoint() const {
@@ -291,21 +315,24 @@ class Fit {
     dispatch_floating(tensor.dtype(), "fit", [&]<class T>() {
       for (const T& x : tensor.span<T>())
         check(std::isfinite(std::real(x)) && std::isfinite(std::imag(x)), "fit: '", name,
-              "' has a value that is not finite; the last good checkpoint is kept; lower the learning rate");
+              "' has a value that is not finite; the last good checkpoint is kept; lower the "
+              "learning rate");
     });
   }
 
   void save_best() const {
     Checkpoint checkpoint = model_checkpoint();
-    checkpoint.training = {{"epoch", state_.best_epoch}, {"validation_accuracy", state_.best_accuracy}};
+    checkpoint.training = {{"epoch", state_.best_epoch},
+                           {"validation_accuracy", state_.best_accuracy}};
     run_->save_best(checkpoint);
   }
 
   void save_last() {
     Checkpoint checkpoint = model_checkpoint();
     checkpoint.training = state_.to_config();
-    optimizer_->for_each_state(
-        [&](const std::string& name, Tensor& value) { checkpoint.state.emplace_back(name, value); });
+    optimizer_->for_each_state([&](const std::string& name, Tensor& value) {
+      checkpoint.state.emplace_back(name, value);
+    });
     run_->save_last(checkpoint);
     last_save_ = Clock::now();
   }

@@ -17,19 +17,20 @@ struct FitOptions {
   int64_t epochs = 30;
   int64_t batch = 50;
   double lr = 0.02;
-  std::string optimizer = "sgd";                  ///< a name of optim/optimizer.h
-  Config optimizer_options = {{"momentum", 0.9}}; ///< its other options
-  Config schedule = {{"name", "constant"}};       ///< as optim::make_schedule takes it
-  double clip_norm = 0;                           ///< clips the gradient's norm when > 0
+  std::string optimizer = "sgd";                   ///< a name of optim/optimizer.h
+  Config optimizer_options = {{"momentum", 0.9}};  ///< its other options
+  Config schedule = {{"name", "constant"}};        ///< as optim::make_schedule takes it
+  double clip_norm = 0;                            ///< clips the gradient's norm when > 0
   double label_smoothing = 0;
-  std::vector<data::Transform> transforms = {};   ///< augmentation of the training images
-  uint64_t seed = 0;                              ///< of the order of the examples and the augmentation
-  int workers = 0;                                ///< threads that prepare batches
-  std::string out = {};                           ///< run folder; empty: nothing is written
-  bool resume = false;                            ///< continue the run in `out`, if there is one
-  bool force = false;                             ///< replace the run in `out`
-  double save_seconds = 60;                       ///< a checkpoint at least so often, besides one each epoch
-  /// What config.json holds, to be equal when the run is resumed; null: the options above and the model's config.
+  std::vector<data::Transform> transforms = {};  ///< augmentation of the training images
+  uint64_t seed = 0;         ///< of the order of the examples and the augmentation
+  int workers = 0;           ///< threads that prepare batches
+  std::string out = {};      ///< run folder; empty: nothing is written
+  bool resume = false;       ///< continue the run in `out`, if there is one
+  bool force = false;        ///< replace the run in `out`
+  double save_seconds = 60;  ///< a checkpoint at least so often, besides one each epoch
+  /// What config.json holds, to be equal when the run is resumed; null: the options above and the
+  /// model's config.
   Config config = {};
 };
 
@@ -37,18 +38,21 @@ struct FitReport {
   std::vector<EpochMetrics> history;
   double best_validation_accuracy = 0;
   int64_t best_epoch = 0;
-  bool interrupted = false;      ///< by Ctrl-C or SIGTERM; the state is saved
-  bool was_finished = false;     ///< nothing was left to do
-  double seconds = 0;            ///< of this process
-  double images_per_second = 0;  ///< of training, without validation and saving; 0 when there was none
+  bool interrupted = false;   ///< by Ctrl-C or SIGTERM; the state is saved
+  bool was_finished = false;  ///< nothing was left to do
+  double seconds = 0;         ///< of this process
+  double images_per_second =
+      0;  ///< of training, without validation and saving; 0 when there was none
 };
 
-/// Trains `model` with cross-entropy on `train`, validates after every epoch, and leaves the last weights in `model`. With
-/// `out`, last.safetensors holds the whole state (weights, optimizer, position, history) and best.safetensors the
-/// model of the best validation accuracy (the first of equals). Killed at any moment, even in mid-epoch, and resumed, the
-/// run ends with the same bytes as an uninterrupted one: given equal thread count and SIMD target.
+/// Trains `model` with cross-entropy on `train`, validates after every epoch, and leaves the last
+/// weights in `model`. With `out`, last.safetensors holds the whole state (weights, optimizer,
+/// position, history) and best.safetensors the model of the best validation accuracy (the first of
+/// equals). Killed at any moment, even in mid-epoch, and resumed, the run ends with the same bytes
+/// as an uninterrupted one: given equal thread count and SIMD target.
 ///
-/// Throws Error when the loss is not finite, with the step and what to do; the last good checkpoint stays.
+/// Throws Error when the loss is not finite, with the step and what to do; the last good checkpoint
+/// stays.
 FitReport fit(Module& model, const data::AnyDataset& train, const data::AnyDataset& validation,
               const FitOptions& options = {});
 

@@ -19,7 +19,8 @@ Interrupt::Interrupt() {
   flag = false;
   struct sigaction action {};
   action.sa_handler = [](int) { flag = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: the end
+  action.sa_flags =
+      static_cast<int>(SA_RESETHAND | SA_RESTART);  // the second signal finds the default: the end
   for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &previous[i]);
 }
 

@@ -3,8 +3,8 @@
 
 namespace papilio::models {
 
-/// While it lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it at once. The handlers
-/// that were there come back afterwards.
+/// While it lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends
+/// it at once. The handlers that were there come back afterwards.
 class Interrupt {
  public:
   Interrupt();

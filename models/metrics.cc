@@ -7,12 +7,14 @@ namespace {
 
 struct Column {
   const char* name;
-  double EpochMetrics::* value;
+  double EpochMetrics::*value;
 };
 // After the two integer columns epoch and step.
 constexpr Column kColumns[] = {
-    {"learning_rate", &EpochMetrics::learning_rate},     {"train_loss", &EpochMetrics::train_loss},
-    {"train_accuracy", &EpochMetrics::train_accuracy},   {"validation_loss", &EpochMetrics::validation_loss},
+    {"learning_rate", &EpochMetrics::learning_rate},
+    {"train_loss", &EpochMetrics::train_loss},
+    {"train_accuracy", &EpochMetrics::train_accuracy},
+    {"validation_loss", &EpochMetrics::validation_loss},
     {"validation_accuracy", &EpochMetrics::validation_accuracy},
 };
 

@@ -14,9 +14,9 @@ namespace papilio::models {
 std::vector<int64_t> argmax_rows(const Tensor& x);
 
 struct EpochMetrics {
-  int64_t epoch = 0;          ///< from 1
-  int64_t step = 0;           ///< optimizer steps done at its end
-  double learning_rate = 0;   ///< of its last step
+  int64_t epoch = 0;                          ///< from 1
+  int64_t step = 0;                           ///< optimizer steps done at its end
+  double learning_rate = 0;                   ///< of its last step
   double train_loss = 0, train_accuracy = 0;  ///< means over the epoch's batches as they were seen
   double validation_loss = 0, validation_accuracy = 0;
 };

@@ -12,10 +12,11 @@ data::Statistics neutral(int64_t channels) {
 }
 
 MixedConvnetOptions checked(MixedConvnetOptions options) {
-  check(options.height > 0 && options.width > 0 && options.height % 4 == 0 && options.width % 4 == 0 &&
-            options.channels > 0 && options.features > 0 && options.classes > 0,
-        "mixed_convnet: images ", Shape{options.height, options.width, options.channels}, ", features ",
-        options.features, " and classes ", options.classes,
+  check(options.height > 0 && options.width > 0 && options.height % 4 == 0 &&
+            options.width % 4 == 0 && options.channels > 0 && options.features > 0 &&
+            options.classes > 0,
+        "mixed_convnet: images ", Shape{options.height, options.width, options.channels},
+        ", features ", options.features, " and classes ", options.classes,
         " must be positive, height and width multiples of 4; pad the images");
   if (!options.statistics.mean.defined()) options.statistics = neutral(options.channels);
   check(options.statistics.mean.numel() == options.channels, "mixed_convnet: the statistics have ",
@@ -33,12 +34,13 @@ MixedConvnet::MixedConvnet(const MixedConvnetOptions& options, Rng rng)
       conv2_(kChannels1, kChannels2, 3, {.padding = 1}, rng.split("conv2")),
       norm1_(kChannels1),
       norm2_(kChannels2),
-      hidden_(make_hidden(options_.hidden, options_.height / 4 * (options_.width / 4) * kChannels2, options_.features,
-                          rng.split("hidden"))),
+      hidden_(make_hidden(options_.hidden, options_.height / 4 * (options_.width / 4) * kChannels2,
+                          options_.features, rng.split("hidden"))),
       head_(options_.features, options_.classes, {}, rng.split("head")) {}
 
 std::unique_ptr<Module> MixedConvnet::make(const Config& config) {
-  config.expect_keys({"height", "width", "channels", "hidden", "features", "classes", "input"}, "mixed_convnet");
+  config.expect_keys({"height", "width", "channels", "hidden", "features", "classes", "input"},
+                     "mixed_convnet");
   MixedConvnetOptions options{.height = config.at("height").as_int(),
                               .width = config.at("width").as_int(),
                               .channels = config.at("channels").as_int(),
@@ -70,12 +72,12 @@ void MixedConvnet::fields(Fields& f) {
 }
 
 std::string MixedConvnet::describe() const {
-  return concat("MixedConvnet(", Shape{options_.height, options_.width, options_.channels}, ", ", options_.hidden, " ",
-                options_.features, ", ", options_.classes, ")");
+  return concat("MixedConvnet(", Shape{options_.height, options_.width, options_.channels}, ", ",
+                options_.hidden, " ", options_.features, ", ", options_.classes, ")");
 }
 
 Config MixedConvnet::config() const {
-  Config config = {{"height", options_.height},   {"width", options_.width},
+  Config config = {{"height", options_.height},     {"width", options_.width},
                    {"channels", options_.channels}, {"hidden", options_.hidden},
                    {"features", options_.features}, {"classes", options_.classes}};
   if (!options_.statistics.input.is_null()) config["input"] = options_.statistics.input;

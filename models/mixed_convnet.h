@@ -14,15 +14,18 @@
 namespace papilio::models {
 
 struct MixedConvnetOptions {
-  int64_t height = 32, width = 32, channels = 3;  ///< of one image; height and width are multiples of 4
-  std::string hidden = "butterfly";               ///< a name of layers/factory.h
-  int64_t features = 512;                         ///< after the hidden layer
+  int64_t height = 32, width = 32,
+          channels = 3;              ///< of one image; height and width are multiples of 4
+  std::string hidden = "butterfly";  ///< a name of layers/factory.h
+  int64_t features = 512;            ///< after the hidden layer
   int64_t classes = 10;
-  data::Statistics statistics;  ///< of the training images, per channel; none: inputs are taken as they are
+  data::Statistics
+      statistics;  ///< of the training images, per channel; none: inputs are taken as they are
 };
 
-/// x [batch, height, width, channels] -> standardise -> twice (3x3 convolution, batch norm, ReLU, 2x2 max-pooling) with 16 and 32
-/// channels -> hidden layer -> ReLU -> linear -> logits [batch, classes].
+/// x [batch, height, width, channels] -> standardise -> twice (3x3 convolution, batch norm, ReLU,
+/// 2x2 max-pooling) with 16 and 32 channels -> hidden layer -> ReLU -> linear -> logits [batch,
+/// classes].
 class MixedConvnet : public Module {
  public:
   MixedConvnet(const MixedConvnetOptions& options, Rng rng);

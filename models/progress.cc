@@ -9,7 +9,11 @@
 namespace papilio::models {
 
 Progress::Progress(double total, double done)
-    : total_(total), first_(done), terminal_(isatty(STDERR_FILENO) == 1), start_(Clock::now()), last_(start_) {}
+    : total_(total),
+      first_(done),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() { clear(); }
 
@@ -38,7 +42,8 @@ std::string clock_text(double seconds) {
   const auto whole = static_cast<long long>(seconds + 0.5);
   char text[32];
   if (whole >= 3600)
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   else
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   return text;

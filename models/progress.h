@@ -1,4 +1,5 @@
-// The progress line of long work: rewritten in place on a terminal, a plain log line now and then elsewhere.
+// The progress line of long work: rewritten in place on a terminal, a plain log line now and then
+// elsewhere.
 #pragma once
 
 #include <chrono>
@@ -12,7 +13,8 @@ class Progress {
   Progress(double total, double done);
   ~Progress();
 
-  /// Shows `text` and the time that is left, at most every 0.2 s on a terminal and every 10 s elsewhere.
+  /// Shows `text` and the time that is left, at most every 0.2 s on a terminal and every 10 s
+  /// elsewhere.
   void update(double done, const std::string& text);
   /// Removes the line, so that other output can follow.
   void clear();

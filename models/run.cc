@@ -15,19 +15,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFiles[] = {"config.json", "metrics.csv", "log.txt", "last.safetensors", "best.safetensors"};
+constexpr const char* kFiles[] = {"config.json", "metrics.csv", "log.txt", "last.safetensors",
+                                  "best.safetensors"};
 
 int locked_folder(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  check(!error, "run folder '", folder, "' can't be made: ", error.message(), "; choose another --out");
+  check(!error, "run folder '", folder, "' can't be made: ", error.message(),
+        "; choose another --out");
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(fd >= 0, "run folder '", folder, "' can't be opened: ", std::strerror(errno), "; choose another --out");
+  check(fd >= 0, "run folder '", folder, "' can't be opened: ", std::strerror(errno),
+        "; choose another --out");
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const int reason = errno;
   close(fd);
   if (reason == EWOULDBLOCK)
-    fail("run folder '", folder, "' is in use by another process; wait for it, or choose another --out");
+    fail("run folder '", folder,
+         "' is in use by another process; wait for it, or choose another --out");
   fail("run folder '", folder, "' can't be locked: ", std::strerror(reason));
 }
 
@@ -36,7 +40,8 @@ void remove_leftovers(const std::string& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     for (const char* file : kFiles)
-      if (name.starts_with(std::string(file) + ".") && name.ends_with(".tmp")) fs::remove(entry.path());
+      if (name.starts_with(std::string(file) + ".") && name.ends_with(".tmp"))
+        fs::remove(entry.path());
   }
 }
 
@@ -49,11 +54,14 @@ Run::Run(const std::string& folder, const Config& config, Existing existing)
     bool is_run = false;
     for (const char* file : kFiles) is_run |= fs::exists(path(file));
     check(!is_run || existing != Existing::refuse, "run folder '", folder,
-          "' already holds a run; --resume continues it, --force replaces it, or choose another --out");
+          "' already holds a run; --resume continues it, --force replaces it, or choose another "
+          "--out");
     if (existing == Existing::replace)
       for (const char* file : kFiles) fs::remove(path(file));
-    if (fs::exists(path("config.json"))) check_config(config);
-    else write_file(path("config.json"), config.dump(2) + "\n");
+    if (fs::exists(path("config.json")))
+      check_config(config);
+    else
+      write_file(path("config.json"), config.dump(2) + "\n");
   } catch (...) {
     close(lock_);
     throw;
@@ -76,11 +84,14 @@ void Run::check_config(const Config& config) const {
   for (const auto& [key, value] : now.as_object()) {
     const Config* old = before.find(key);
     if (!old || !(*old == value))
-      differences += concat("\n  ", key, " was ", old ? old->dump() : "not set", ", is now ", value.dump());
+      differences +=
+          concat("\n  ", key, " was ", old ? old->dump() : "not set", ", is now ", value.dump());
   }
   for (const auto& [key, value] : before.as_object())
-    if (!now.contains(key)) differences += concat("\n  ", key, " was ", value.dump(), ", is now not set");
-  check(differences.empty(), "run folder '", folder_, "' was started with other settings:", differences,
+    if (!now.contains(key))
+      differences += concat("\n  ", key, " was ", value.dump(), ", is now not set");
+  check(differences.empty(), "run folder '", folder_,
+        "' was started with other settings:", differences,
         "\nresume with the same ones, or choose another --out");
 }
 
@@ -89,12 +100,17 @@ std::optional<Checkpoint> Run::last() const {
   return read_checkpoint(path("last.safetensors"));
 }
 
-void Run::save_last(const Checkpoint& checkpoint) const { write_checkpoint(path("last.safetensors"), checkpoint); }
-void Run::save_best(const Checkpoint& checkpoint) const { write_checkpoint(path("best.safetensors"), checkpoint); }
+void Run::save_last(const Checkpoint& checkpoint) const {
+  write_checkpoint(path("last.safetensors"), checkpoint);
+}
+void Run::save_best(const Checkpoint& checkpoint) const {
+  write_checkpoint(path("best.safetensors"), checkpoint);
+}
 
 void Run::write_metrics(const std::vector<EpochMetrics>& history) const {
   const std::string csv = to_csv(history);
-  if (!fs::exists(path("metrics.csv")) || read_file(path("metrics.csv")) != csv) write_file(path("metrics.csv"), csv);
+  if (!fs::exists(path("metrics.csv")) || read_file(path("metrics.csv")) != csv)
+    write_file(path("metrics.csv"), csv);
 }
 
 void Run::open_log() { log_ = std::make_unique<logging::File>(path("log.txt")); }

@@ -1,4 +1,5 @@
-// Run: the folder of a training run, {config.json, metrics.csv, log.txt, last.safetensors, best.safetensors}.
+// Run: the folder of a training run, {config.json, metrics.csv, log.txt, last.safetensors,
+// best.safetensors}.
 #pragma once
 
 #include <memory>
@@ -19,13 +20,13 @@ enum class Existing {
   replace  ///< delete its files, then start afresh
 };
 
-/// Holds the folder's lock (flock on the folder, which dies with the process) while it lives. Every file is replaced
-/// atomically, so that a run can be killed at any moment.
+/// Holds the folder's lock (flock on the folder, which dies with the process) while it lives. Every
+/// file is replaced atomically, so that a run can be killed at any moment.
 class Run {
  public:
-  /// Makes the folder, and writes `config` to config.json when the run is new. Throws Error when another process uses
-  /// the folder, when there is a run and `existing` is refuse, or when it is resumed with another config: the message
-  /// lists the keys that differ.
+  /// Makes the folder, and writes `config` to config.json when the run is new. Throws Error when
+  /// another process uses the folder, when there is a run and `existing` is refuse, or when it is
+  /// resumed with another config: the message lists the keys that differ.
   Run(const std::string& folder, const Config& config, Existing existing);
   ~Run();
   Run(const Run&) = delete;

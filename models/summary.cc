@@ -37,10 +37,13 @@ class Ownership : public Fields {
     owner.parameters += real_count(member.value());
     owner.bytes += member.value().bytes();
   }
-  void buffer(const std::string& path, Tensor& member) override { owner_of(path).bytes += member.bytes(); }
+  void buffer(const std::string& path, Tensor& member) override {
+    owner_of(path).bytes += member.bytes();
+  }
 
  private:
-  // The module whose path is the tensor's without its last name, which may itself hold dots; the longest prefix wins.
+  // The module whose path is the tensor's without its last name, which may itself hold dots; the
+  // longest prefix wins.
   Entry& owner_of(const std::string& path) {
     Module* owner = modules_.front().second;
     size_t longest = 0;
@@ -78,7 +81,8 @@ LayerSummary total_of(const std::vector<LayerSummary>& rows) {
 // 1234567 -> "1,234,567"
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
-  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), 1, ',');
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<size_t>(i), 1, ',');
   return digits;
 }
 
@@ -128,19 +132,21 @@ Config to_config(const std::vector<LayerSummary>& rows) {
 }
 
 void print(std::ostream& out, const std::vector<LayerSummary>& rows) {
-  std::vector<std::vector<std::string>> table = {
-      {"layer", "type", "output", "parameters", "flops", "bytes", "dense parameters", "dense flops"}};
+  std::vector<std::vector<std::string>> table = {{"layer", "type", "output", "parameters", "flops",
+                                                  "bytes", "dense parameters", "dense flops"}};
   std::vector<LayerSummary> all = rows;
   all.push_back(total_of(rows));
   for (const LayerSummary& row : all)
-    table.push_back({row.path, row.description, text(row.output), grouped(row.parameters), grouped(row.flops),
-                     grouped(row.bytes), grouped(row.dense_parameters), grouped(row.dense_flops)});
+    table.push_back({row.path, row.description, text(row.output), grouped(row.parameters),
+                     grouped(row.flops), grouped(row.bytes), grouped(row.dense_parameters),
+                     grouped(row.dense_flops)});
   std::vector<size_t> widths(table[0].size());
   for (const auto& line : table)
     for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   for (const auto& line : table) {
     for (size_t i = 0; i < line.size(); ++i)
-      out << (i == 0 ? "" : "  ") << (i < 3 ? std::left : std::right) << std::setw(static_cast<int>(widths[i])) << line[i];
+      out << (i == 0 ? "" : "  ") << (i < 3 ? std::left : std::right)
+          << std::setw(static_cast<int>(widths[i])) << line[i];
     out << '\n';
   }
 }

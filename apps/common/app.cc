@@ -26,8 +26,10 @@ int usage_error(const CLI::App& app, const std::string& message) {
 }  // namespace
 
 int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {
-  for (CLI::Option* option : app.get_options())  // said twice, the last one counts: handy in scripts
-    if (option->get_expected_max() == 1) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  for (CLI::Option* option :
+       app.get_options())  // said twice, the last one counts: handy in scripts
+    if (option->get_expected_max() == 1)
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -46,27 +48,34 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) 
 
 void add_threads(CLI::App& app) {
   app.add_option_function<int>(
-         "--threads", [](int count) { if (count > 0) set_threads(count); },
+         "--threads",
+         [](int count) {
+           if (count > 0) set_threads(count);
+         },
          "Threads of our own loops and of oneDNN; 0 = all cores")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
 }
 
 void add_json(CLI::App& app, std::string& file) {
-  app.add_option("--json", file, "Write the report as JSON; '-' is the standard output")->type_name("FILE");
+  app.add_option("--json", file, "Write the report as JSON; '-' is the standard output")
+      ->type_name("FILE");
 }
 
 void write_json(const std::string& file, const Config& report) {
   if (file.empty()) return;
   const std::string text = report.dump(2) + "\n";
-  if (file == "-") std::cout << text << std::flush;
-  else write_file(file, text);
+  if (file == "-")
+    std::cout << text << std::flush;
+  else
+    write_file(file, text);
 }
 
 void log_system() {
   const SystemInfo system = system_info();
-  logging::info(concat("Papilio ", system.version, ", ", system.cpu, ", SIMD ", system.simd, ", BLAS ", system.blas,
-                       ", ", system.threads, system.threads == 1 ? " thread" : " threads"));
+  logging::info(concat("Papilio ", system.version, ", ", system.cpu, ", SIMD ", system.simd,
+                       ", BLAS ", system.blas, ", ", system.threads,
+                       system.threads == 1 ? " thread" : " threads"));
   if (!system.optimised) logging::warning("built without optimisation: use cmake --preset release");
 }
 

@@ -15,7 +15,8 @@ inline constexpr int kFailure = 1;        ///< an Error: the message is on the s
 inline constexpr int kUsage = 2;          ///< the command line is wrong
 inline constexpr int kInterrupted = 130;  ///< Ctrl-C; the state is saved
 
-/// Parses the command line and runs `body`, whose result is the exit code. An unknown option lists the valid ones.
+/// Parses the command line and runs `body`, whose result is the exit code. An unknown option lists
+/// the valid ones.
 int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body);
 
 /// --threads N, and the thread count is set before `body` runs; 0 = all cores.
@@ -25,7 +26,8 @@ void add_json(CLI::App& app, std::string& file);
 /// Writes `report` where --json asked for; nothing when it did not.
 void write_json(const std::string& file, const Config& report);
 
-/// One log line: version, processor, SIMD target, dense libraries, threads; and a warning for a build without optimisation.
+/// One log line: version, processor, SIMD target, dense libraries, threads; and a warning for a
+/// build without optimisation.
 void log_system();
 
 }  // namespace papilio::apps

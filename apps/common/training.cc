@@ -13,7 +13,8 @@
 namespace papilio::apps {
 namespace {
 
-// Everything that decides the result; --threads, --workers, --save-seconds and --json may change when a run is resumed.
+// Everything that decides the result; --threads, --workers, --save-seconds and --json may change
+// when a run is resumed.
 Config run_config(const Experiment& experiment, const TrainingOptions& o, const Config& rate) {
   Config config = {{"data", o.data},
                    {"epochs", o.fit.epochs},
@@ -39,7 +40,8 @@ models::FitReport train_one(const Experiment& experiment, const TrainingOptions&
   fit.out = out;
   fit.schedule = {{"name", o.schedule}};
   fit.optimizer_options = {{"weight_decay", o.weight_decay}};
-  if (fit.optimizer == "sgd" || fit.optimizer == "rmsprop") fit.optimizer_options["momentum"] = o.momentum;
+  if (fit.optimizer == "sgd" || fit.optimizer == "rmsprop")
+    fit.optimizer_options["momentum"] = o.momentum;
   fit.config = run_config(experiment, o, rate);
   const std::unique_ptr<Module> model = experiment.make();
   if (!o.init.empty()) load(*model, o.init);
@@ -47,7 +49,9 @@ models::FitReport train_one(const Experiment& experiment, const TrainingOptions&
 }
 
 models::Existing existing(const models::FitOptions& fit) {
-  return fit.force ? models::Existing::replace : fit.resume ? models::Existing::resume : models::Existing::refuse;
+  return fit.force    ? models::Existing::replace
+         : fit.resume ? models::Existing::resume
+                      : models::Existing::refuse;
 }
 
 // last.safetensors comes last: its presence says that the choice was made.
@@ -66,7 +70,8 @@ TrainingResult choose(const Experiment& experiment, const TrainingOptions& o) {
     if (!chosen) logging::info(concat("learning rate ", rate));
     const models::FitReport report = train_one(experiment, o, rate, run.path(concat("lr-", rate)));
     if (report.interrupted) return {report, rate};
-    if (best.rate == 0 || report.best_validation_accuracy > best.report.best_validation_accuracy) best = {report, rate};
+    if (best.rate == 0 || report.best_validation_accuracy > best.report.best_validation_accuracy)
+      best = {report, rate};
   }
   if (!chosen) {
     logging::info(concat("learning rate ", best.rate, " is best on the validation part: accuracy ",
@@ -83,22 +88,31 @@ void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_option("--out", o.out, "Run folder, made when absent")->required()->type_name("DIR");
   app.add_option("--epochs", o.fit.epochs, "Passes over the training part")->capture_default_str();
   app.add_option("--batch", o.fit.batch, "Images in a step")->capture_default_str();
-  app.add_option("--lr", o.rates, "Learning rate; of several (a,b,c) the best on the validation part is kept")
+  app.add_option("--lr", o.rates,
+                 "Learning rate; of several (a,b,c) the best on the validation part is kept")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--optimizer", o.fit.optimizer, "sgd, adam, adamw or rmsprop")->capture_default_str();
+  app.add_option("--optimizer", o.fit.optimizer, "sgd, adam, adamw or rmsprop")
+      ->capture_default_str();
   app.add_option("--momentum", o.momentum, "Of sgd and rmsprop")->capture_default_str();
-  app.add_option("--weight-decay", o.weight_decay, "Never on biases and structured weights")->capture_default_str();
+  app.add_option("--weight-decay", o.weight_decay, "Never on biases and structured weights")
+      ->capture_default_str();
   app.add_option("--schedule", o.schedule, "Learning-rate schedule: constant, cosine or linear")
       ->check(CLI::IsMember({"constant", "cosine", "linear"}))
       ->capture_default_str();
-  app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")->capture_default_str();
-  app.add_option("--label-smoothing", o.fit.label_smoothing, "Share spread over all classes")->capture_default_str();
-  app.add_option("--validation", o.validation, "Share of the training set kept for validation")->capture_default_str();
-  app.add_option("--seed", o.fit.seed, "Of weights, split, order and augmentation")->capture_default_str();
-  app.add_option("--workers", o.fit.workers, "Threads that prepare batches; never changes the result")
+  app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")
       ->capture_default_str();
-  app.add_option("--save-seconds", o.fit.save_seconds, "Longest time between two checkpoints; one is made every epoch anyway")
+  app.add_option("--label-smoothing", o.fit.label_smoothing, "Share spread over all classes")
+      ->capture_default_str();
+  app.add_option("--validation", o.validation, "Share of the training set kept for validation")
+      ->capture_default_str();
+  app.add_option("--seed", o.fit.seed, "Of weights, split, order and augmentation")
+      ->capture_default_str();
+  app.add_option("--workers", o.fit.workers,
+                 "Threads that prepare batches; never changes the result")
+      ->capture_default_str();
+  app.add_option("--save-seconds", o.fit.save_seconds,
+                 "Longest time between two checkpoints; one is made every epoch anyway")
       ->capture_default_str();
   app.add_flag("--resume", o.fit.resume, "Continue the run in --out; start it when there is none");
   app.add_flag("--force", o.fit.force, "Replace the run in --out");
@@ -108,9 +122,11 @@ void add_training(CLI::App& app, TrainingOptions& o) {
 }
 
 TrainingResult train(const Experiment& experiment, const TrainingOptions& o) {
-  check(!(o.fit.resume && o.fit.force), "--resume continues a run and --force replaces it: give one of them");
+  check(!(o.fit.resume && o.fit.force),
+        "--resume continues a run and --force replaces it: give one of them");
   check(!o.rates.empty(), "--lr needs at least one learning rate");
-  for (const double rate : o.rates) check(rate > 0, "--lr is ", rate, ", a positive number is needed");
+  for (const double rate : o.rates)
+    check(rate > 0, "--lr is ", rate, ", a positive number is needed");
   if (o.rates.size() > 1) return choose(experiment, o);
   return {train_one(experiment, o, o.rates.front(), o.out), o.rates.front()};
 }

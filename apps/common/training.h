@@ -21,11 +21,12 @@ struct TrainingOptions {
   std::string schedule = "constant";
 };
 
-/// Adds --data --out --epochs --batch --lr --seed --threads --workers --resume --force --init --json and the options of
-/// the optimizer. The initial values of `options` are the defaults.
+/// Adds --data --out --epochs --batch --lr --seed --threads --workers --resume --force --init
+/// --json and the options of the optimizer. The initial values of `options` are the defaults.
 void add_training(CLI::App& app, TrainingOptions& options);
 
-/// A trainer's part of the work: `make` builds the untrained model, `config` is what it adds to config.json.
+/// A trainer's part of the work: `make` builds the untrained model, `config` is what it adds to
+/// config.json.
 struct Experiment {
   data::AnyDataset train, validation;
   std::function<std::unique_ptr<Module>()> make;
@@ -34,11 +35,12 @@ struct Experiment {
 
 struct TrainingResult {
   models::FitReport report;
-  double rate = 0;   ///< the learning rate of the kept run
+  double rate = 0;  ///< the learning rate of the kept run
 };
 
-/// Trains with the one learning rate, or with each of several in a folder of its own inside --out ("lr-0.02"); the run of the
-/// best validation accuracy is then copied to --out itself. Killed and resumed, it ends with the same files.
+/// Trains with the one learning rate, or with each of several in a folder of its own inside --out
+/// ("lr-0.02"); the run of the best validation accuracy is then copied to --out itself. Killed and
+/// resumed, it ends with the same files.
 TrainingResult train(const Experiment& experiment, const TrainingOptions& options);
 
 }  // namespace papilio::apps

@@ -35,7 +35,8 @@ std::string idx(const std::vector<int64_t>& sizes, const Container& values) {
 
 }  // namespace
 
-pid_t start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
+pid_t start(const std::vector<std::string>& arguments, const std::string& out,
+            const std::string& err) {
   const std::string program = std::string(PAPILIO_BINARY_DIR) + "/bin/" + arguments.at(0);
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -66,7 +67,8 @@ Outcome run(const std::vector<std::string>& arguments) {
 void write_mnist(const std::string& folder, int64_t train, int64_t test, int64_t side) {
   std::filesystem::create_directories(folder);
   const auto write = [&](const std::string& part, int64_t count, uint64_t seed) {
-    write_file(folder + "/" + part + "-images-idx3-ubyte", idx({count, side, side}, toy_levels(count, side, seed)));
+    write_file(folder + "/" + part + "-images-idx3-ubyte",
+               idx({count, side, side}, toy_levels(count, side, seed)));
     write_file(folder + "/" + part + "-labels-idx1-ubyte", idx({count}, toy_labels(count)));
   };
   write("train", train, 1);

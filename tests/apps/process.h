@@ -13,8 +13,10 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Starts bin/ARGUMENTS[0] of the build tree; returns its process id. Its output goes to the files `out` and `err`.
-pid_t start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err);
+/// Starts bin/ARGUMENTS[0] of the build tree; returns its process id. Its output goes to the files
+/// `out` and `err`.
+pid_t start(const std::vector<std::string>& arguments, const std::string& out,
+            const std::string& err);
 /// Waits for it: exit code, or minus the signal.
 int wait_for(pid_t process);
 /// start() and wait_for().

@@ -20,9 +20,12 @@ class TrainMlp : public ::testing::Test {
  protected:
   TrainMlp() { write_mnist(folder_ / "mnist", 1200, 200); }
 
-  std::vector<std::string> command(const std::string& out, std::vector<std::string> more = {}) const {
-    std::vector<std::string> all = {"train_mlp", "--data",     "mnist:" + (folder_ / "mnist"), "--out",  folder_ / out, "--epochs",
-                                    "2",         "--threads", "1",                            "--hidden", "bpbp"};
+  std::vector<std::string> command(const std::string& out,
+                                   std::vector<std::string> more = {}) const {
+    std::vector<std::string> all = {"train_mlp", "--data",      "mnist:" + (folder_ / "mnist"),
+                                    "--out",     folder_ / out, "--epochs",
+                                    "2",         "--threads",   "1",
+                                    "--hidden",  "bpbp"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -33,9 +36,11 @@ class TrainMlp : public ::testing::Test {
 TEST_F(TrainMlp, ReportsAndLeavesARun) {
   const Outcome outcome = run(command("a", {"--json", folder_ / "report.json"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("SIMD"), HasSubstr("BLAS oneDNN"), HasSubstr("1 thread"), HasSubstr("1020 training"),
-                                 HasSubstr("epoch 2/2"), HasSubstr("images/s")));
-  for (const char* file : {"config.json", "metrics.csv", "log.txt", "last.safetensors", "best.safetensors"})
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("SIMD"), HasSubstr("BLAS oneDNN"), HasSubstr("1 thread"),
+                    HasSubstr("1020 training"), HasSubstr("epoch 2/2"), HasSubstr("images/s")));
+  for (const char* file :
+       {"config.json", "metrics.csv", "log.txt", "last.safetensors", "best.safetensors"})
     EXPECT_TRUE(std::filesystem::exists(folder_ / ("a/" + std::string(file)))) << file;
   const Config report = Config::parse(read_file(folder_ / "report.json"));
   EXPECT_GT(report.at("best_validation_accuracy").as_double(), 0.4);
@@ -57,11 +62,13 @@ TEST_F(TrainMlp, JsonOnStandardOutputIsOnlyJson) {
 TEST_F(TrainMlp, EvaluateAgreesWithTraining) {
   const Outcome trained = run(command("a", {"--json", "-"}));
   ASSERT_EQ(trained.code, 0) << trained.err;
-  const Outcome evaluated = run({"evaluate", folder_ / "a/best.safetensors", "--data", "mnist:" + (folder_ / "mnist"), "--threads", "1",
-                                 "--json", "-", "--logits", folder_ / "logits.npy"});
+  const Outcome evaluated =
+      run({"evaluate", folder_ / "a/best.safetensors", "--data", "mnist:" + (folder_ / "mnist"),
+           "--threads", "1", "--json", "-", "--logits", folder_ / "logits.npy"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   const Config report = Config::parse(evaluated.out);
-  EXPECT_EQ(report.at("accuracy").as_double(), Config::parse(trained.out).at("test_accuracy").as_double());
+  EXPECT_EQ(report.at("accuracy").as_double(),
+            Config::parse(trained.out).at("test_accuracy").as_double());
   EXPECT_EQ(report.at("images").as_int(), 200);
   const std::string logits = read_file(folder_ / "logits.npy");
   EXPECT_THAT(logits.substr(0, 128), HasSubstr("'shape': (200,10,)"));
@@ -72,7 +79,8 @@ TEST_F(TrainMlp, EvaluateAgreesWithTraining) {
   EXPECT_GT(Config::parse(without.out).at("latency_us").as_double(), 0);
   const Outcome described = run({"describe", folder_ / "a/best.safetensors"});
   ASSERT_EQ(described.code, 0) << described.err;
-  EXPECT_THAT(described.out, AllOf(HasSubstr("hidden"), HasSubstr("dense parameters"), HasSubstr("9,208"), HasSubstr("1,049,600")));
+  EXPECT_THAT(described.out, AllOf(HasSubstr("hidden"), HasSubstr("dense parameters"),
+                                   HasSubstr("9,208"), HasSubstr("1,049,600")));
 }
 
 // The promise that matters most: SIGKILL at random moments, and the same bytes in the end.
@@ -90,8 +98,10 @@ TEST_F(TrainMlp, KilledAndResumedEndsWithTheSameBytes) {
     kill(process, SIGKILL);
     const int code = wait_for(process);
     killed += code == -SIGKILL;
-    if (code == 0) std::filesystem::remove_all(folder_ / "parts");  // it was done before: once more
-    else ASSERT_EQ(code, -SIGKILL) << read_file(folder_ / "err");
+    if (code == 0)
+      std::filesystem::remove_all(folder_ / "parts");  // it was done before: once more
+    else
+      ASSERT_EQ(code, -SIGKILL) << read_file(folder_ / "err");
   }
   ASSERT_EQ(killed, kills);
   const Outcome last = run(parts);
@@ -100,7 +110,8 @@ TEST_F(TrainMlp, KilledAndResumedEndsWithTheSameBytes) {
 }
 
 TEST_F(TrainMlp, ControlCSavesAndExitsWith130) {
-  const pid_t process = start(command("a", {"--epochs", "100000"}), folder_ / "out", folder_ / "err");
+  const pid_t process =
+      start(command("a", {"--epochs", "100000"}), folder_ / "out", folder_ / "err");
   while (!std::filesystem::exists(folder_ / "a/last.safetensors")) usleep(10000);
   kill(process, SIGINT);
   EXPECT_EQ(wait_for(process), 130);
@@ -111,7 +122,8 @@ TEST_F(TrainMlp, ChoosesTheLearningRateOnTheValidationPart) {
   const Outcome outcome = run(command("a", {"--lr", "1e-9,0.05", "--json", "-"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(Config::parse(outcome.out).at("learning_rate").as_double(), 0.05);
-  EXPECT_EQ(read_file(folder_ / "a/last.safetensors"), read_file(folder_ / "a/lr-0.05/last.safetensors"));
+  EXPECT_EQ(read_file(folder_ / "a/last.safetensors"),
+            read_file(folder_ / "a/lr-0.05/last.safetensors"));
   const std::string before = run_bytes(folder_ / "a");
   EXPECT_EQ(run(command("a", {"--lr", "1e-9,0.05", "--resume"})).code, 0);
   EXPECT_EQ(run_bytes(folder_ / "a"), before);
@@ -119,7 +131,8 @@ TEST_F(TrainMlp, ChoosesTheLearningRateOnTheValidationPart) {
 
 TEST_F(TrainMlp, InitStartsFromAnotherRunsWeights) {
   ASSERT_EQ(run(command("a")).code, 0);
-  const Outcome outcome = run(command("b", {"--init", folder_ / "a/best.safetensors", "--lr", "1e-9", "--json", "-"}));
+  const Outcome outcome =
+      run(command("b", {"--init", folder_ / "a/best.safetensors", "--lr", "1e-9", "--json", "-"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_GT(Config::parse(outcome.out).at("test_accuracy").as_double(), 0.4);
 }
@@ -130,8 +143,10 @@ TEST_F(TrainMlp, MistakesAreExplained) {
     EXPECT_EQ(outcome.code, code) << outcome.err;
     return outcome.err;
   };
-  EXPECT_THAT(error({"--hiden", "dense"}, 2), AllOf(HasSubstr("--hiden"), HasSubstr("--hidden"), HasSubstr("--help")));
-  EXPECT_THAT(error({"--hidden", "butterfli"}), AllOf(HasSubstr("butterfli"), HasSubstr("kmatrix-orthogonal")));
+  EXPECT_THAT(error({"--hiden", "dense"}, 2),
+              AllOf(HasSubstr("--hiden"), HasSubstr("--hidden"), HasSubstr("--help")));
+  EXPECT_THAT(error({"--hidden", "butterfli"}),
+              AllOf(HasSubstr("butterfli"), HasSubstr("kmatrix-orthogonal")));
   EXPECT_THAT(error({"--batch", "0"}), HasSubstr("batch is 0"));
   EXPECT_THAT(error({"--batch", "many"}, 2), HasSubstr("many"));
   EXPECT_THAT(error({"--width", "-1"}), HasSubstr("width -1"));
@@ -149,7 +164,8 @@ TEST_F(TrainMlp, RefusesToOverwriteARun) {
   const std::string before = run_bytes(folder_ / "a");
   const Outcome again = run(command("a"));
   EXPECT_EQ(again.code, 1);
-  EXPECT_THAT(again.err, AllOf(HasSubstr("already holds a run"), HasSubstr("--resume"), HasSubstr("--force")));
+  EXPECT_THAT(again.err,
+              AllOf(HasSubstr("already holds a run"), HasSubstr("--resume"), HasSubstr("--force")));
   EXPECT_EQ(run(command("a", {"--resume"})).code, 0);
   EXPECT_EQ(run_bytes(folder_ / "a"), before);
 }
@@ -166,13 +182,16 @@ TEST(Evaluate, MistakesAreExplained) {
   EXPECT_THAT(junk.err, HasSubstr("junk.safetensors"));
 }
 
-// docs/help holds what every app prints for --help: the text is reviewed like code, and always current.
+// docs/help holds what every app prints for --help: the text is reviewed like code, and always
+// current.
 TEST(Help, IsWhatTheDocsSay) {
   for (const char* app : {"train_mlp", "evaluate", "describe"}) {
     const Outcome outcome = run({app, "--help"});
     EXPECT_EQ(outcome.code, 0);
-    EXPECT_EQ(outcome.out, read_file(std::string(PAPILIO_SOURCE_DIR) + "/docs/help/" + app + ".txt"))
-        << "if the change is meant: build/release/bin/" << app << " --help > docs/help/" << app << ".txt";
+    EXPECT_EQ(outcome.out,
+              read_file(std::string(PAPILIO_SOURCE_DIR) + "/docs/help/" + app + ".txt"))
+        << "if the change is meant: build/release/bin/" << app << " --help > docs/help/" << app
+        << ".txt";
   }
 }
 

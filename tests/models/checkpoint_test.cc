@@ -15,15 +15,17 @@
 namespace papilio::models {
 namespace {
 
+using papilio::testing::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using papilio::testing::TemporaryFolder;
 
 class MixNet : public Module {
  public:
   MixNet(int64_t width, int64_t classes, Rng rng)
-      : width_(width), mix_(width, width, {}, rng.split("mix")), head_(width, classes, {}, rng.split("head")) {}
+      : width_(width),
+        mix_(width, width, {}, rng.split("mix")),
+        head_(width, classes, {}, rng.split("head")) {}
   Tensor forward(const Tensor& x) override { return head_(relu(mix_(x))); }
   void fields(Fields& f) override { f("mix", mix_), f("head", head_); }
   Config config() const override { return {{"width", width_}, {"classes", head_.out_features()}}; }
@@ -45,7 +47,9 @@ class Shared : public Module {
 };
 
 CompressedMlp mlp(const std::string& hidden, uint64_t seed, int64_t classes = 5) {
-  return CompressedMlp({.inputs = 16, .hidden = hidden, .width = 16, .classes = classes, .statistics = {}}, Rng(seed));
+  return CompressedMlp(
+      {.inputs = 16, .hidden = hidden, .width = 16, .classes = classes, .statistics = {}},
+      Rng(seed));
 }
 
 std::vector<float> values(const Tensor& t) { return t.to_vector<float>(); }
@@ -53,7 +57,8 @@ std::vector<float> values(const Tensor& t) { return t.to_vector<float>(); }
 TEST(Checkpoint, EveryHiddenLayerComesBackFromTheFileAlone) {
   const TemporaryFolder folder;
   const Tensor x = randn({3, 16}, Rng(1));
-  for (const char* hidden : {"dense", "butterfly", "kmatrix", "kmatrix-orthogonal", "bpbp", "bpbp-complex"}) {
+  for (const char* hidden :
+       {"dense", "butterfly", "kmatrix", "kmatrix-orthogonal", "bpbp", "bpbp-complex"}) {
     CompressedMlp model = mlp(hidden, 2);
     save(model, folder / "m.safetensors");
     const auto loaded = models::load(folder / "m.safetensors");
@@ -64,7 +69,14 @@ TEST(Checkpoint, EveryHiddenLayerComesBackFromTheFileAlone) {
 
 TEST(Checkpoint, ConvolutionNetworkWithStatisticsComesBack) {
   const TemporaryFolder folder;
-  MixedConvnet model({.height = 8, .width = 8, .channels = 3, .hidden = "kmatrix", .features = 16, .classes = 4, .statistics = {}}, Rng(1));
+  MixedConvnet model({.height = 8,
+                      .width = 8,
+                      .channels = 3,
+                      .hidden = "kmatrix",
+                      .features = 16,
+                      .classes = 4,
+                      .statistics = {}},
+                     Rng(1));
   const Tensor x = rand_uniform({2, 8, 8, 3}, 0, 1, Rng(2));
   {
     Tape tape;  // moves the running statistics of the batch norms
@@ -101,7 +113,8 @@ TEST(Checkpoint, StrictLoadingListsEveryMismatch) {
   const auto before = values(target(x));
   EXPECT_THAT(error_of([&] { load(target, folder / "m"); }),
               AllOf(HasSubstr("/m'"), HasSubstr("missing: hidden.weight [16, 16] f32"),
-                    HasSubstr("extra: hidden.twiddle"), HasSubstr("head.weight is [5, 16] f32, the model has [7, 16] f32"),
+                    HasSubstr("extra: hidden.twiddle"),
+                    HasSubstr("head.weight is [5, 16] f32, the model has [7, 16] f32"),
                     HasSubstr("head.bias is [5] f32")));
   EXPECT_EQ(values(target(x)), before);
 }
@@ -124,7 +137,8 @@ TEST(Checkpoint, OptimizerStateStaysApart) {
 TEST(Checkpoint, BadMetadataIsAnErrorThatNamesTheFile) {
   const TemporaryFolder folder;
   const auto message = [&](const std::string& metadata) {
-    write_safetensors(folder / "m", {.tensors = {{"a", Tensor::zeros({3})}}, .metadata = {{"papilio", metadata}}});
+    write_safetensors(folder / "m", {.tensors = {{"a", Tensor::zeros({3})}},
+                                     .metadata = {{"papilio", metadata}}});
     return error_of([&] { read_checkpoint(folder / "m"); });
   };
   EXPECT_THAT(message("{"), HasSubstr("/m'"));
@@ -134,7 +148,8 @@ TEST(Checkpoint, BadMetadataIsAnErrorThatNamesTheFile) {
   EXPECT_THAT(message(R"({"format": "1"})"), HasSubstr("/m'"));
   EXPECT_THAT(message(R"({"format": 1, "model": 3})"), HasSubstr("/m'"));
   EXPECT_THAT(message(R"({"format": 1, "complex": ["a"]})"), HasSubstr("'a' is stored as [3] f32"));
-  EXPECT_THAT(message(R"({"format": 1, "complex": ["b"]})"), HasSubstr("'b', which it does not hold"));
+  EXPECT_THAT(message(R"({"format": 1, "complex": ["b"]})"),
+              HasSubstr("'b', which it does not hold"));
 }
 
 TEST(Checkpoint, AbsurdSizesInTheConfigAreErrors) {
@@ -166,30 +181,37 @@ TEST(Registry, AUsersModelIsLoadedByItsName) {
   save(model, folder / "m");
   const Tensor x = randn({2, 8}, Rng(2));
   EXPECT_EQ(values((*models::load(folder / "m"))(x)), values(model(x)));
-  EXPECT_THAT(error_of([] { register_model("mixnet", [](const Config&) { return std::unique_ptr<Module>(); }); }),
+  EXPECT_THAT(error_of([] {
+                register_model("mixnet", [](const Config&) { return std::unique_ptr<Module>(); });
+              }),
               HasSubstr("'mixnet' is taken"));
 }
 
 TEST(Registry, AnUnknownNameListsTheKnownOnes) {
-  EXPECT_THAT(error_of([] { make("resnet1001", {}); }), AllOf(HasSubstr("resnet1001"), HasSubstr("compressed_mlp")));
+  EXPECT_THAT(error_of([] { make("resnet1001", {}); }),
+              AllOf(HasSubstr("resnet1001"), HasSubstr("compressed_mlp")));
 }
 
 TEST(CompressedMlp, ParameterCountsAreThePapers) {
   const auto model = [](const std::string& hidden) {
-    return CompressedMlp({.inputs = 1024, .hidden = hidden, .width = 1024, .classes = 10, .statistics = {}}, Rng(1));
+    return CompressedMlp(
+        {.inputs = 1024, .hidden = hidden, .width = 1024, .classes = 10, .statistics = {}}, Rng(1));
   };
   CompressedMlp dense = model("dense"), real = model("bpbp"), complex = model("bpbp-complex");
   EXPECT_EQ(dense.hidden_parameters(), 1048576);
   EXPECT_EQ(real.hidden_parameters(), 8184);
   EXPECT_EQ(complex.hidden_parameters(), 16368);
   EXPECT_EQ(dense.compression(), 1);
-  EXPECT_NEAR(real.compression(), 56.9, 0.05);     // Dao et al. 2019, Table 1
+  EXPECT_NEAR(real.compression(), 56.9, 0.05);  // Dao et al. 2019, Table 1
   EXPECT_NEAR(complex.compression(), 39.4, 0.05);
 }
 
 TEST(CompressedMlp, WrongInputNamesBothSizes) {
   CompressedMlp model = mlp("dense", 1);
-  EXPECT_THAT(error_of([&] { model(Tensor::zeros({2, 17})); }), AllOf(HasSubstr("17"), HasSubstr("16")));
+  EXPECT_THAT(error_of([&] {
+                model(Tensor::zeros({2, 17}));
+              }),
+              AllOf(HasSubstr("17"), HasSubstr("16")));
 }
 
 }  // namespace

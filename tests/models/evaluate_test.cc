@@ -14,8 +14,8 @@
 namespace papilio::models {
 namespace {
 
-using ::testing::HasSubstr;
 using papilio::testing::toy;
+using ::testing::HasSubstr;
 
 // Logits that say class 0 for every image.
 class AlwaysFirst : public Module {
@@ -31,7 +31,8 @@ class AlwaysFirst : public Module {
 TEST(Score, CountsByClassOverAllBatches) {
   AlwaysFirst model;
   int64_t rows = 0;
-  const Score result = score(model, toy(601, 1), [&](const Tensor& logits) { rows += logits.dim(0); });
+  const Score result =
+      score(model, toy(601, 1), [&](const Tensor& logits) { rows += logits.dim(0); });
   EXPECT_EQ(result.images, 601);
   EXPECT_EQ(rows, 601);
   EXPECT_DOUBLE_EQ(result.accuracy, 151.0 / 601);
@@ -48,11 +49,12 @@ TEST(Score, AModelThatIsNoClassifierIsAnError) {
 }
 
 TEST(Report, HasAllKeysWithAndWithoutData) {
-  CompressedMlp model({.inputs = 64, .hidden = "bpbp", .width = 64, .classes = 4, .statistics = {}}, Rng(1));
+  CompressedMlp model({.inputs = 64, .hidden = "bpbp", .width = 64, .classes = 4, .statistics = {}},
+                      Rng(1));
   const Config with = evaluate(model, toy(50, 1)).to_config();
   const Config without = evaluate_speed(model, {8, 8, 1}).to_config();
-  for (const char* key : {"model", "data", "images", "accuracy", "loss", "parameters", "hidden_parameters", "latency_us",
-                          "images_per_second"}) {
+  for (const char* key : {"model", "data", "images", "accuracy", "loss", "parameters",
+                          "hidden_parameters", "latency_us", "images_per_second"}) {
     EXPECT_FALSE(with.at(key).is_null()) << key;
     EXPECT_TRUE(without.contains(key)) << key;
   }
@@ -65,7 +67,8 @@ TEST(Report, HasAllKeysWithAndWithoutData) {
 }
 
 TEST(Summary, OneRowForEachLayerAndTheSumOfParameters) {
-  CompressedMlp model({.inputs = 64, .hidden = "butterfly", .width = 64, .classes = 4, .statistics = {}}, Rng(1));
+  CompressedMlp model(
+      {.inputs = 64, .hidden = "butterfly", .width = 64, .classes = 4, .statistics = {}}, Rng(1));
   const auto rows = summarize(model, {8, 8, 1});
   int64_t parameters = 0;
   const LayerSummary* hidden = nullptr;
@@ -87,8 +90,10 @@ TEST(Summary, OneRowForEachLayerAndTheSumOfParameters) {
 
 TEST(Metrics, CsvReadsBackAsTheSameBits) {
   const double third = 1.0 / 3;
-  const std::string csv = to_csv({{.epoch = 1, .step = 13, .learning_rate = 0.1, .train_loss = third}});
-  EXPECT_THAT(csv, HasSubstr("epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"));
+  const std::string csv =
+      to_csv({{.epoch = 1, .step = 13, .learning_rate = 0.1, .train_loss = third}});
+  EXPECT_THAT(csv, HasSubstr("epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,"
+                             "validation_accuracy\n"));
   EXPECT_EQ(std::stod(csv.substr(csv.find("0.3"))), third);
 }
 

@@ -16,15 +16,19 @@
 namespace papilio::models {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 using papilio::testing::run_bytes;
 using papilio::testing::TemporaryFolder;
 using papilio::testing::toy;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 CompressedMlp small_model(const std::string& hidden = "kmatrix") {
-  return CompressedMlp(
-      {.inputs = 64, .hidden = hidden, .width = 64, .classes = 4, .statistics = data::statistics(toy(400, 1))}, Rng(3));
+  return CompressedMlp({.inputs = 64,
+                        .hidden = hidden,
+                        .width = 64,
+                        .classes = 4,
+                        .statistics = data::statistics(toy(400, 1))},
+                       Rng(3));
 }
 
 FitOptions options(const std::string& out = {}) {
@@ -129,7 +133,8 @@ TEST(Fit, RefusesToOverwriteARun) {
   FitOptions o = options(folder / "a");
   fit_toy(o);
   const std::string before = run_bytes(folder / "a");
-  EXPECT_THAT(error_of([&] { fit_toy(o); }), AllOf(HasSubstr("already holds a run"), HasSubstr("--force")));
+  EXPECT_THAT(error_of([&] { fit_toy(o); }),
+              AllOf(HasSubstr("already holds a run"), HasSubstr("--force")));
   EXPECT_EQ(run_bytes(folder / "a"), before);
   o.force = true;
   fit_toy(o);
@@ -169,7 +174,10 @@ TEST(Fit, BadOptionsAreErrors) {
   EXPECT_THAT(message([](FitOptions& o) { o.lr = 0; }), HasSubstr("lr is 0"));
   EXPECT_THAT(message([](FitOptions& o) { o.lr = NAN; }), HasSubstr("lr is nan"));
   EXPECT_THAT(message([](FitOptions& o) { o.optimizer = "sdg"; }), HasSubstr("adamw"));
-  EXPECT_THAT(message([](FitOptions& o) { o.schedule = {{"name", "cosin"}}; }), HasSubstr("cosine"));
+  EXPECT_THAT(message([](FitOptions& o) {
+                o.schedule = {{"name", "cosin"}};
+              }),
+              HasSubstr("cosine"));
 }
 
 TEST(RunFolder, OneProcessAtATime) {
@@ -203,8 +211,9 @@ TEST(RunFolder, CorruptFilesAreNamed) {
 TEST(RunFolder, FolderThatCantBeMade) {
   const TemporaryFolder folder;
   write_file(folder / "file", "x");
-  EXPECT_THAT(error_of([&] { models::Run(folder / "file/run", Config::object(), Existing::refuse); }),
-              HasSubstr("choose another --out"));
+  EXPECT_THAT(
+      error_of([&] { models::Run(folder / "file/run", Config::object(), Existing::refuse); }),
+      HasSubstr("choose another --out"));
 }
 
 }  // namespace

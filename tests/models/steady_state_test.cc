@@ -1,4 +1,5 @@
-// A training step in steady state asks the system for no memory: fresh pages are what makes others slow.
+// A training step in steady state asks the system for no memory: fresh pages are what makes others
+// slow.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -33,16 +34,25 @@ void expect_steady(Module& model, const data::AnyDataset& images, const std::str
   const int64_t faults = page_faults();
   for (int64_t epoch = 1; epoch <= 4; ++epoch) train_epoch(epoch);
   EXPECT_EQ(memory::stats().system_requests, requests) << name;
-  EXPECT_LT(page_faults() - faults, 40) << name;  // of 4 * 13 steps; one fresh activation alone would be 50 pages a step
+  EXPECT_LT(page_faults() - faults, 40)
+      << name;  // of 4 * 13 steps; one fresh activation alone would be 50 pages a step
 }
 
 TEST(SteadyState, TrainingAsksTheSystemForNothing) {
   const data::ImageSet images = papilio::testing::toy(640, 1, 32);
   for (const char* hidden : {"dense", "kmatrix", "bpbp-complex"}) {
-    CompressedMlp model({.inputs = 1024, .hidden = hidden, .width = 1024, .classes = 4, .statistics = {}}, Rng(1));
+    CompressedMlp model(
+        {.inputs = 1024, .hidden = hidden, .width = 1024, .classes = 4, .statistics = {}}, Rng(1));
     expect_steady(model, images, hidden);
   }
-  MixedConvnet convnet({.height = 32, .width = 32, .channels = 1, .hidden = "butterfly", .features = 256, .classes = 4, .statistics = {}}, Rng(1));
+  MixedConvnet convnet({.height = 32,
+                        .width = 32,
+                        .channels = 1,
+                        .hidden = "butterfly",
+                        .features = 256,
+                        .classes = 4,
+                        .statistics = {}},
+                       Rng(1));
   expect_steady(convnet, images, "mixed_convnet");
 }
 

@@ -30,7 +30,8 @@ class TemporaryFolder {
   std::string path_;
 };
 
-/// `count` gray images, `side` x `side`, of four classes: the quarter of the image that is bright, under noise.
+/// `count` gray images, `side` x `side`, of four classes: the quarter of the image that is bright,
+/// under noise.
 inline std::vector<uint8_t> toy_levels(int64_t count, int64_t side, uint64_t seed) {
   std::vector<uint8_t> levels;
   for (int64_t i = 0; i < count; ++i) {
@@ -39,7 +40,8 @@ inline std::vector<uint8_t> toy_levels(int64_t count, int64_t side, uint64_t see
       for (int64_t x = 0; x < side; ++x) {
         const bool bright = (2 * y / side) * 2 + 2 * x / side == i % 4;
         const double noise = 40 * rng.normal(static_cast<uint64_t>(y * side + x));
-        levels.push_back(static_cast<uint8_t>(std::clamp((bright ? 140.0 : 100.0) + noise, 0.0, 255.0)));
+        levels.push_back(
+            static_cast<uint8_t>(std::clamp((bright ? 140.0 : 100.0) + noise, 0.0, 255.0)));
       }
   }
   return levels;
