@@ -12,6 +12,7 @@
 #include "papilio/models/interrupt.h"
 #include "papilio/models/progress.h"
 #include "papilio/models/registry.h"
+#include "papilio/models/training_state.h"
 #include "papilio/optim/clip.h"
 #include "papilio/optim/optimizer.h"
 #include "papilio/optim/schedule.h"
@@ -30,44 +31,6 @@ std::string fixed(double value, int digits) {
   std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
 }
-
-// Where a run stands, at a step boundary; with the weights and the optimizer it is the whole state.
-struct State {
-  int64_t epoch = 0, step = 0;  // finished epochs, and steps of the one that is under way
-  double loss_sum = 0;          // over the images of this epoch so far
-  int64_t correct = 0, images = 0;
-  int64_t best_epoch = 0;
-  double best_accuracy = -1;
-  std::vector<EpochMetrics> history;
-
-  Config to_config() const {
-    Config all = {{"epoch", epoch},
-                  {"step", step},
-                  {"loss_sum", loss_sum},
-                  {"correct", correct},
-                  {"images", images},
-                  {"best_epoch", best_epoch},
-                  {"best_accuracy", best_accuracy},
-                  {"history", Config::Array{}}};
-    for (const EpochMetrics& metrics : history)
-      all["history"].push_back(models::to_config(metrics));
-    return all;
-  }
-
-  static State from_config(const Config& config) {
-    State state{.epoch = config.at("epoch").as_int(),
-                .step = config.at("step").as_int(),
-                .loss_sum = config.at("loss_sum").as_double(),
-                .correct = config.at("correct").as_int(),
-                .images = config.at("images").as_int(),
-                .best_epoch = config.at("best_epoch").as_int(),
-                .best_accuracy = config.at("best_accuracy").as_double(),
-                .history = {}};
-    for (const Config& metrics : config.at("history").as_array())
-      state.history.push_back(epoch_metrics(metrics));
-    return state;
-  }
-};
 
 const FitOptions& checked(const FitOptions& o, const data::AnyDataset& validation) {
   check(o.epochs >= 1, "fit: epochs is ", o.epochs, ", at least 1 is needed");
@@ -115,8 +78,7 @@ class Fit {
     report.best_epoch = state_.best_epoch;
     report.best_validation_accuracy = state_.best_accuracy;
     report.seconds = seconds_since(start);
-    report.images_per_second =
-        train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
+    report.images_per_second = images_per_second();
     return report;
   }
 
@@ -160,7 +122,7 @@ class Fit {
   void resume_from(const Checkpoint& last) {
     const std::string file = run_->path("last.safetensors");
     try {
-      const State state = State::from_config(last.training);
+      const TrainingState state = TrainingState::from_config(last.training);
       restore(model_, last, file);
       restore_optimizer(last);
       state_ = state;
@@ -199,6 +161,10 @@ class Fit {
     }
   }
 
+  double images_per_second() const {
+    return train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
+  }
+
   int64_t steps_done() const { return state_.epoch * loader_.steps() + state_.step; }
 
   // False when it was interrupted; the state is then saved.
@@ -232,16 +198,10 @@ class Fit {
     tape.backward(loss);
     if (options_.clip_norm > 0)
       optim::clip_gradient_norm(optimizer_->parameters(), options_.clip_norm);
-    optimizer_->set_learning_rate(rate());
+    optimizer_->set_learning_rate(
+        options_.lr * schedule_({.step = steps_done(), .validation = state_.validation()}));
     optimizer_->step();
     count(logits, labels, value);
-  }
-
-  double rate() const {
-    std::vector<double> validation;
-    for (const EpochMetrics& metrics : state_.history)
-      validation.push_back(metrics.validation_accuracy);
-    return options_.lr * schedule_({.step = steps_done(), .validation = validation});
   }
 
   void count(const Tensor& logits, const Tensor& labels, double loss) {
@@ -258,33 +218,18 @@ class Fit {
   std::string progress_text(int64_t images_before, Clock::time_point start) const {
     const double speed =
         static_cast<double>(trained_images_ - images_before) / std::max(seconds_since(start), 1e-9);
-    return concat(
-        "epoch ", state_.epoch + 1, "/", options_.epochs, "  ", 100 * state_.step / loader_.steps(),
-        " %  loss ", fixed(state_.loss_sum / static_cast<double>(state_.images), 4), "  accuracy ",
-        fixed(static_cast<double>(state_.correct) / static_cast<double>(state_.images), 4), "  ",
-        fixed(speed, 0), " images/s");
+    return concat("epoch ", state_.epoch + 1, "/", options_.epochs, "  ",
+                  100 * state_.step / loader_.steps(), " %  loss ", fixed(state_.train_loss(), 4),
+                  "  accuracy ", fixed(state_.train_accuracy(), 4), "  ", fixed(speed, 0),
+                  " images/s");
   }
 
   // Validates, and writes best, last and the metrics, in this order: whatever is lost by a kill in
   // between is made again.
   void finish_epoch() {
     const Score validation = score(model_, validation_);
-    const auto images = static_cast<double>(state_.images);
-    state_.history.push_back({.epoch = state_.epoch + 1,
-                              .step = steps_done(),
-                              .learning_rate = optimizer_->learning_rate(),
-                              .train_loss = state_.loss_sum / images,
-                              .train_accuracy = static_cast<double>(state_.correct) / images,
-                              .validation_loss = validation.loss,
-                              .validation_accuracy = validation.accuracy});
-    ++state_.epoch;
-    state_.step = state_.images = state_.correct = 0;
-    state_.loss_sum = 0;
-    const bool best = validation.accuracy > state_.best_accuracy;
-    if (best) {
-      state_.best_accuracy = validation.accuracy;
-      state_.best_epoch = state_.epoch;
-    }
+    const bool best = state_.finish_epoch(steps_done(), optimizer_->learning_rate(),
+                                          validation.loss, validation.accuracy);
     log_epoch(state_.history.back(), best);
     if (!run_) return;
     if (best) save_best();
@@ -293,13 +238,11 @@ class Fit {
   }
 
   void log_epoch(const EpochMetrics& m, bool best) const {
-    const double speed =
-        train_seconds_ > 0 ? static_cast<double>(trained_images_) / train_seconds_ : 0;
     logging::info(concat("epoch ", m.epoch, "/", options_.epochs, "  loss ", fixed(m.train_loss, 4),
                          "  accuracy ", fixed(m.train_accuracy, 4), "  validation loss ",
                          fixed(m.validation_loss, 4), "  accuracy ",
                          fixed(m.validation_accuracy, 4), best ? " (best)" : "", "  ",
-                         fixed(speed, 0), " images/s"));
+                         fixed(images_per_second(), 0), " images/s"));
   }
 
   Checkpoint model_checkpoint() const {
@@ -345,7 +288,7 @@ class Fit {
   std::unique_ptr<optim::Optimizer> optimizer_;
   optim::Schedule schedule_;
   std::optional<Run> run_;
-  State state_;
+  TrainingState state_;
   FitReport report_;
   Clock::time_point last_save_;
   double train_seconds_ = 0;
