@@ -1,3 +1,5 @@
+// Long because the loop, what it saves and what it says are one thing.
+
 #include "papilio/models/fit.h"
 
 #include <chrono>
