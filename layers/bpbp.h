@@ -12,7 +12,7 @@ struct BpbpOptions {
       false;  ///< complex twiddles, 16 (n-1) reals instead of 8 (n-1); input and output stay real
   bool bias = true;  ///< real, begins at 0
   DType dtype = DType::f32;
-  std::string init = "randn";  ///< of initial_twiddle(): randn, ortho or identity
+  std::string init = "ortho";  ///< of initial_twiddle(): randn, ortho or identity
 };
 
 /// x -> bit reversal -> tied butterfly -> bit reversal -> tied butterfly, both of increasing
