@@ -44,7 +44,7 @@ void Parameter::clear_gradient() { state().gradient = Tensor(); }
 void Parameter::accumulate(Tensor gradient) {
   const Tensor& value = state().value;
   check(gradient.shape() == value.shape() && gradient.dtype() == value.dtype(),
-        "gradient: ", gradient, " given for the parameter '", name(), "' of ", value);
+        "gradient: ", gradient, " given for the parameter ", value, " made at ", place());
   detail::accumulate(state().gradient, std::move(gradient));
   // Optimizers and clipping write gradients in place: nobody else may hold this one.
   if (!state().gradient.unique()) state().gradient = state().gradient.clone();
@@ -55,8 +55,6 @@ const ParameterHints& Parameter::hints() const { return state().hints; }
 ParameterHints& Parameter::mutable_hints() { return state().hints; }
 bool Parameter::frozen() const { return state().frozen; }
 void Parameter::freeze(bool frozen) { state().frozen = frozen; }
-const std::string& Parameter::name() const { return state().name; }
-void Parameter::set_name(std::string name) { state().name = std::move(name); }
 void Parameter::set_listed() { state().listed = true; }
 bool Parameter::listed() const { return state().listed; }
 
@@ -68,11 +66,9 @@ void check_all_listed() {
   for (const auto& candidate : candidates) {
     const auto state = candidate.lock();
     if (!state || state->listed) continue;
-    fail("optimizer: the parameter '", state->name, "' ", state->value, " made at ",
-         text_of(state->place),
+    fail("optimizer: the parameter ", state->value, " made at ", text_of(state->place),
          " received a gradient, but no optimizer has it; list it in its module's fields(), give it "
-         "to the "
-         "optimizer, or freeze() it");
+         "to the optimizer, or freeze() it");
   }
 }
 

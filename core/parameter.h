@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "papilio/core/tensor.h"
 
@@ -26,8 +27,8 @@ struct Place {
   }
 };
 
-/// A handle: copies are the same parameter, with one value, gradient and name. A Parameter that is
-/// a member of two modules is therefore trained once, saved once and shared. Its value converts to
+/// A handle: copies are the same parameter, with one value and gradient. A Parameter that is a
+/// member of two modules is therefore trained once, saved once and shared. Its value converts to
 /// `const Tensor&` for ops.
 class Parameter {
  public:
@@ -55,9 +56,10 @@ class Parameter {
   bool frozen() const;
   void freeze(bool frozen = true);
 
-  /// Path of the parameter in the module that listed it last, "hidden.twiddle"; empty before.
-  const std::string& name() const;
-  void set_name(std::string name);
+  /// Of this handle: "hidden.twiddle", the path in the module whose parameters() gave it, and
+  /// "twiddle" when that was the layer. Empty for a member of a module.
+  const std::string& name() const { return name_; }
+  void set_name(std::string name) { name_ = std::move(name); }
   /// "linear.cc:21", where it was made.
   std::string place() const;
   /// Set by an optimizer that steps this parameter.
@@ -74,6 +76,7 @@ class Parameter {
   detail::ParameterState& state() const;
 
   std::shared_ptr<detail::ParameterState> state_;
+  std::string name_;
 };
 
 /// Throws Error when backward() on this thread gave a gradient to a parameter that no optimizer

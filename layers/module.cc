@@ -30,9 +30,8 @@ class ParameterList : public Fields {
 
  protected:
   void parameter(const std::string& path, Parameter& member) override {
-    if (std::find(all.begin(), all.end(), member) != all.end()) return;
-    member.set_name(path);
-    all.push_back(member);
+    if (std::find(all.begin(), all.end(), member) == all.end())
+      all.emplace_back(member).set_name(path);
   }
 };
 
