@@ -9,9 +9,23 @@
 
 namespace papilio {
 
+namespace {
+
+// What a source held. The handle keeps the storage, so that no other gets its address.
+struct Source {
+  Tensor value;
+  uint64_t version;
+
+  bool operator==(const Source& other) const {
+    return value.shares_storage_with(other.value) && version == other.version;
+  }
+};
+
+}  // namespace
+
 struct DerivedTensor::State {
   std::mutex mutex;
-  std::vector<std::pair<const void*, uint64_t>> key;  // storage and version of every source
+  std::vector<Source> key;
   Tensor kept;
 };
 
@@ -22,11 +36,11 @@ DerivedTensor& DerivedTensor::operator=(DerivedTensor&&) noexcept = default;
 
 Tensor DerivedTensor::get(std::initializer_list<Parameter> sources,
                           const std::function<Tensor()>& make) const {
-  std::vector<std::pair<const void*, uint64_t>> key;
+  std::vector<Source> key;
   bool wanted = false;
   for (const Parameter& source : sources) {
     const Tensor* value = &source.value();
-    key.emplace_back(value->raw(), value->version());
+    key.push_back({*value, value->version()});
     wanted |= recorded({&value, 1});
   }
   if (wanted) return make();

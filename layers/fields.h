@@ -30,9 +30,8 @@ class Fields {
   void operator()(std::string_view name, std::unique_ptr<M>& member) {
     if (member) (*this)(name, *member);
   }
-  template <class M>
-  requires std::derived_from<M, Module> || requires(M& m, Module& base) { base = *m; }
-  void operator()(std::string_view name, std::vector<M>& members) {
+  template <class Member>
+  void operator()(std::string_view name, std::vector<Member>& members) {
     for (size_t i = 0; i < members.size(); ++i)
       (*this)(std::string(name) + "." + std::to_string(i), members[i]);
   }
