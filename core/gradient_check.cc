@@ -134,7 +134,7 @@ class Checker {
     const auto at = [&](double x) {
       static_cast<double*>(value.mutable_raw())[k] = x;
       const Tape tape;
-      return f_();
+      return f_().clone();  // it may share the storage of the input
     };
     const Tensor high = at(original + options_.step), low = at(original - options_.step);
     static_cast<double*>(value.mutable_raw())[k] = original;

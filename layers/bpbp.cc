@@ -45,7 +45,6 @@ Bpbp::Bpbp(int64_t in_features, int64_t out_features, const BpbpOptions& options
 }
 
 Tensor Bpbp::multiply(const Tensor& x) {
-  if (n_ == 1) return reshape(x, x.shape());
   const Tensor untied = untied_.get({twiddle_}, [this] {
     const Tensor flat = reshape(twiddle_, {twiddle_.value().numel()});
     return reshape(gather(flat, index_), twiddle_shape(1, 2, n_, false));
