@@ -19,7 +19,7 @@ Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyO
                      const Tensor& twiddle, Rng rng)
     : StructuredLinear("butterfly", in_features, out_features, options.bias, options.dtype, rng),
       n_(butterfly_size(in_features)),
-      nstacks_((out_features + n_ - 1) / n_),
+      nstacks_((out_features - 1) / n_ + 1),
       nblocks_(checked(options).nblocks),
       increasing_stride_(options.increasing_stride),
       tied_(options.tied),

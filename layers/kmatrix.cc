@@ -27,7 +27,7 @@ Tensor initial_diagonal(const std::string& name, const Shape& shape, DType dtype
 KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng)
     : StructuredLinear("kmatrix", in_features, out_features, options.bias, options.dtype, rng),
       n_(kmatrix_size(in_features, options)),
-      nstacks_((out_features + n_ - 1) / n_),
+      nstacks_((out_features - 1) / n_ + 1),
       width_(options.width),
       expansion_(options.expansion) {
   const ParameterHints structured{.weight_decay = false};

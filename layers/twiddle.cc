@@ -101,6 +101,8 @@ void fill_fourier(Tensor& twiddle, bool tied, double sign, bool increasing_strid
 }  // namespace
 
 int64_t butterfly_size(int64_t features) {
+  check(features >= 1 && features <= int64_t{1} << 31, "butterfly: size ", features,
+        "; 1 to 2^31 are possible");
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(features)));
 }
 

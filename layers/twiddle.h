@@ -9,7 +9,7 @@
 
 namespace papilio {
 
-/// The power of two at or above `features`.
+/// The power of two at or above `features`, which is 1 to 2^31.
 int64_t butterfly_size(int64_t features);
 /// log2 of a power of two.
 int64_t log2_exact(int64_t n);
