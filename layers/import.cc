@@ -20,9 +20,14 @@ Tensor with_complex(const Tensor& t, int64_t rank, const char* expected) {
   return t;
 }
 
-void check_shape(const Tensor& t, const Shape& shape, const char* expected) {
-  check(t.shape() == shape, "import: a tensor ", t, ", expected ", expected,
-        " with n a power of two");
+void check_layout(bool ok, const Tensor& t, const char* expected) {
+  check(ok, "import: a tensor ", t, ", expected ", expected, " with n a power of two");
+}
+
+// log2 n, where `n` is what the layout makes of one axis of t.
+int64_t factors_of(int64_t n, const Tensor& t, const char* expected) {
+  check_layout(n >= 1 && butterfly_size(n) == n, t, expected);
+  return log2_exact(n);
 }
 
 // Chunks of log2 n factors in the order of the file to blocks in the order of application.
@@ -47,20 +52,19 @@ Tensor blocks_of(const Tensor& old, int64_t n, int64_t nblocks, bool increasing_
 // Stored by stride, whatever the direction.
 Tensor normal(const Tensor& t, int64_t nblocks, bool increasing_stride, const char* expected) {
   const Tensor old = with_complex(t, 5, expected);
-  const int64_t pairs = old.dim(2), n = 2 * pairs;
-  check(pairs > 0, "import: a tensor ", t, ", expected ", expected);
-  check_shape(old, {old.dim(0), nblocks * log2_exact(n), pairs, 2, 2}, expected);
+  const int64_t n = 2 * old.dim(2), factors = factors_of(n, old, expected);
+  check_layout(old.shape() == Shape{old.dim(0), nblocks * factors, n / 2, 2, 2}, old, expected);
   return blocks_of(old, n, nblocks, increasing_stride,
-                   [n](const auto* from, bool increasing, int64_t k, int64_t i, auto* m) {
-                     const int64_t level = increasing ? k : log2_exact(n) - 1 - k;
+                   [n, factors](const auto* from, bool increasing, int64_t k, int64_t i, auto* m) {
+                     const int64_t level = increasing ? k : factors - 1 - k;
                      std::copy_n(from + (level * (n / 2) + i) * 4, 4, m);
                    });
 }
 
 Tensor fast(const Tensor& old, int64_t nblocks, bool increasing_stride, const char* expected) {
-  check(old.rank() == 4 && old.dim(3) >= 2, "import: a tensor ", old, ", expected ", expected);
-  const int64_t n = old.dim(3), factors = log2_exact(n);
-  check_shape(old, {old.dim(0), nblocks * factors, 2, n}, expected);
+  check_layout(old.rank() == 4, old, expected);
+  const int64_t n = old.dim(3), factors = factors_of(n, old, expected);
+  check_layout(old.shape() == Shape{old.dim(0), nblocks * factors, 2, n}, old, expected);
   return blocks_of(old, n, nblocks, increasing_stride,
                    [n, factors](const auto* from, bool increasing, int64_t k, int64_t i, auto* m) {
                      const int64_t stride = int64_t{1} << (increasing ? k : factors - 1 - k);
@@ -75,8 +79,9 @@ Tensor fast(const Tensor& old, int64_t nblocks, bool increasing_stride, const ch
 Tensor import_twiddle(const Tensor& twiddle) {
   const char* expected = "[nstacks, nblocks, log2 n, n/2, 2, 2]";
   Tensor t = with_complex(twiddle, 6, expected);
-  check_shape(t, twiddle_shape(t.dim(0), t.dim(1), 2 * std::max<int64_t>(t.dim(3), 1), false),
-              expected);
+  const int64_t n = std::max<int64_t>(2 * t.dim(3), 1);
+  check_layout(t.shape() == Shape{t.dim(0), t.dim(1), factors_of(n, t, expected), n / 2, 2, 2}, t,
+               expected);
   return t;
 }
 
@@ -88,7 +93,7 @@ Tensor import_old_tied_twiddle(const Tensor& twiddle) {
   const char* expected = "[nstacks, n-1, 2, 2]";
   const Tensor t = with_complex(twiddle, 4, expected);
   const int64_t n = butterfly_size(t.dim(1) + 1);
-  check_shape(t, {t.dim(0), n - 1, 2, 2}, expected);
+  check_layout(t.shape() == Shape{t.dim(0), n - 1, 2, 2}, t, expected);
   return t.view(twiddle_shape(t.dim(0), 1, n, true));
 }
 
@@ -106,10 +111,10 @@ Tensor import_old_fast_bbt_twiddle(const Tensor& twiddle, int64_t width) {
 
 Tensor import_old_odo_angles(const Tensor& angles, int64_t width) {
   const char* expected = "[nstacks, 2 w log2 n, n/2]";
-  check(angles.rank() == 3 && angles.dim(2) > 0, "import: a tensor ", angles, ", expected ",
-        expected);
-  const int64_t n = 2 * angles.dim(2), factors = log2_exact(n);
-  check_shape(angles, {angles.dim(0), 2 * width * factors, n / 2}, expected);
+  check_layout(angles.rank() == 3, angles, expected);
+  const int64_t n = 2 * angles.dim(2), factors = factors_of(n, angles, expected);
+  check_layout(angles.shape() == Shape{angles.dim(0), 2 * width * factors, n / 2}, angles,
+               expected);
   return angles.view({angles.dim(0), 2 * width, factors, n / 2});
 }
 
