@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct StructuredCase {
   std::function<int64_t(int64_t in, int64_t out)> parameters, flops;
   bool square = false;  ///< takes in = out only
 };
+inline void PrintTo(const StructuredCase& row, std::ostream* out) { *out << row.name; }
 
 /// The number of reals in a complex number, or 1; flops of a 2 x 2 matrix times a vector.
 inline int64_t parts(DType dtype) { return is_complex(dtype) ? 2 : 1; }
