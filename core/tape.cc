@@ -117,7 +117,7 @@ Tensor Tape::watch(const Tensor& input) {
 }
 
 Tensor Tape::gradient(const Tensor& watched) const {
-  check(watched.state()->tape == state_->id,
+  check(watched.defined() && watched.state()->tape == state_->id,
         "tape: gradient() of a tensor that this tape does not watch");
   return state_->gradients[static_cast<size_t>(watched.state()->slot)];
 }
@@ -131,11 +131,10 @@ void Tape::backward(const Tensor& loss) {
 void Tape::backward(const Tensor& output, const Tensor& seed) {
   TapeState& tape = *state_;
   check(!tape.used, "backward: a tape is used once; open a new one for every step");
-  check(output.state()->tape == tape.id,
+  check(output.defined() && output.state()->tape == tape.id,
         "backward: this tape did not record the output; it depends on no parameter, or was "
-        "computed before the "
-        "tape or under another one");
-  check(seed.shape() == output.shape() && seed.dtype() == output.dtype(),
+        "computed before the tape or under another one");
+  check(seed.defined() && seed.shape() == output.shape() && seed.dtype() == output.dtype(),
         "backward: the seed gradient is ", seed, ", the output ", output);
   for (const Constant& constant : tape.constants)
     check(constant.tensor.version() == constant.version, "backward: a tensor ", constant.tensor,

@@ -29,6 +29,12 @@ Tensor::Tensor(const Shape& shape, DType dtype)
           .storage = std::make_shared<detail::Storage>(checked_bytes(shape, dtype)),
           .parameter = {}})) {}
 
+Tensor Tensor::handle(std::shared_ptr<detail::TensorState> state) {
+  Tensor result;
+  result.state_ = std::move(state);
+  return result;
+}
+
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
   Tensor result(shape, dtype);
   std::memset(result.mutable_raw(), 0, static_cast<size_t>(result.bytes()));
@@ -99,7 +105,7 @@ Tensor Tensor::view(const Shape& shape) const {
   const detail::TensorState& old = get(state_);
   check(shape.numel() == numel(), "reshape: ", *this, " has ", numel(), " elements, ", shape,
         " has ", shape.numel());
-  return Tensor(std::make_shared<detail::TensorState>(detail::TensorState{
+  return handle(std::make_shared<detail::TensorState>(detail::TensorState{
       .shape = shape, .dtype = old.dtype, .storage = old.storage, .parameter = {}}));
 }
 

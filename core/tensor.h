@@ -102,7 +102,8 @@ class Tensor {
   const std::shared_ptr<detail::TensorState>& state() const { return state_; }
 
  private:
-  explicit Tensor(std::shared_ptr<detail::TensorState> state) : state_(std::move(state)) {}
+  // Not a constructor: Tensor({0, 4}) could mean a null pointer.
+  static Tensor handle(std::shared_ptr<detail::TensorState> state);
   const void* typed(DType dtype) const;
   void* mutable_typed(DType dtype);
 
