@@ -35,6 +35,10 @@ size_t class_index(size_t rounded) {
 class Allocator {
  public:
   void* allocate(size_t bytes) {
+    // Beyond the memory that there is, the system would promise now and kill later.
+    static const auto physical =
+        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    if (bytes > physical) refuse(bytes);
     const size_t rounded = size_class(bytes);
     const std::lock_guard lock(mutex_);
     auto& free = free_[class_index(rounded)];
@@ -80,6 +84,10 @@ class Allocator {
   }
 
  private:
+  [[noreturn]] static void refuse(size_t bytes) {
+    fail("memory: the system has no ", bytes, " bytes left; use a smaller batch");
+  }
+
   static size_t whole_pages(size_t bytes) {
     return (bytes + kHugePage - 1) / kHugePage * kHugePage;
   }
@@ -87,16 +95,10 @@ class Allocator {
   // Memory at a 2 MB boundary, so that the kernel can back it with huge pages: a first touch then
   // costs 50 times less.
   void* map_pages(size_t bytes) {
-    // Beyond the memory that there is, the system would promise now and kill later.
-    static const auto physical =
-        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    void* raw = MAP_FAILED;
-    const size_t length = bytes <= physical ? whole_pages(bytes) : 0;
-    if (length > 0)
-      raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                 -1, 0);
-    check(raw != MAP_FAILED, "memory: the system has no ", bytes,
-          " bytes left; use a smaller batch");
+    const size_t length = whole_pages(bytes);
+    void* raw = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (raw == MAP_FAILED) refuse(bytes);
     auto* begin = static_cast<char*>(raw);
     auto* aligned = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(begin) + kHugePage - 1) /
                                             kHugePage * kHugePage);
