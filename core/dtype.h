@@ -31,6 +31,21 @@ constexpr DType complex_of(DType d) {
 template <class T>
 inline constexpr bool is_complex_type = !std::is_arithmetic_v<T>;
 
+namespace detail {
+template <class T>
+struct RealType {
+  using type = T;
+};
+template <class T>
+struct RealType<std::complex<T>> {
+  using type = T;
+};
+}  // namespace detail
+
+/// float of std::complex<float>, double of std::complex<double>; a real type is its own.
+template <class T>
+using real_type = typename detail::RealType<T>::type;
+
 template <class T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, float>) return DType::f32;

@@ -1,30 +1,20 @@
 #include "papilio/core/random.h"
 
-#include <array>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
+#include "papilio/core/philox.h"
+
 namespace papilio {
 namespace {
 
-using Counter = std::array<uint32_t, 4>;
+using Counter = detail::PhiloxCounter;
 
 Counter philox(uint64_t key, uint64_t low, uint64_t high) {
-  constexpr uint32_t kMultiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
-  constexpr uint32_t kWeyl[2] = {0x9E3779B9u, 0xBB67AE85u};
-  Counter c = {static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32),
-               static_cast<uint32_t>(high), static_cast<uint32_t>(high >> 32)};
-  uint32_t k[2] = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t{kMultiplier[0]} * c[0];
-    const uint64_t b = uint64_t{kMultiplier[1]} * c[2];
-    c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(b),
-         static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(a)};
-    k[0] += kWeyl[0];
-    k[1] += kWeyl[1];
-  }
-  return c;
+  return detail::philox({static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)},
+                        {static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32),
+                         static_cast<uint32_t>(high), static_cast<uint32_t>(high >> 32)});
 }
 
 uint64_t join(uint32_t low, uint32_t high) { return uint64_t{high} << 32 | low; }
@@ -67,6 +57,7 @@ double Rng::normal(uint64_t index) const {
 }
 
 std::vector<int64_t> Rng::permutation(int64_t count) const {
+  check(count >= 0, "random: a permutation of ", count, " numbers does not exist");
   std::vector<int64_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
   for (int64_t i = count - 1; i > 0; --i)
@@ -86,7 +77,7 @@ Tensor filled(const Shape& shape, DType dtype, double complex_factor, Sample sam
     for (int64_t i = 0, n = result.numel(); i < n; ++i) {
       const auto index = static_cast<uint64_t>(i);
       if constexpr (is_complex_type<T>) {
-        using Real = typename T::value_type;
+        using Real = real_type<T>;
         out[i] = {static_cast<Real>(complex_factor * sample(2 * index)),
                   static_cast<Real>(complex_factor * sample(2 * index + 1))};
       } else {
