@@ -10,7 +10,7 @@ namespace {
 Tensor part(const Tensor& z, int which, const char* op) {
   Tensor y(z.shape(), real_of(z.dtype()));
   dispatch_complex(z.dtype(), op, [&]<class T>() {
-    using Real = typename T::value_type;
+    using Real = real_type<T>;
     detail::map(z.data<T>(), y.mutable_data<Real>(), z.numel(),
                 [which](const T& v) { return which == 0 ? v.real() : v.imag(); });
   });
@@ -69,17 +69,14 @@ Tensor complex(const Tensor& re) {
 Tensor abs2(const Tensor& z) {
   Tensor y(z.shape(), real_of(z.dtype()));
   dispatch_floating(z.dtype(), "abs2", [&]<class T>() {
-    if constexpr (is_complex_type<T>)
-      detail::map(z.data<T>(), y.mutable_data<typename T::value_type>(), z.numel(),
-                  [](const T& v) { return v.real() * v.real() + v.imag() * v.imag(); });
-    else
-      detail::map(z.data<T>(), y.mutable_data<T>(), z.numel(), [](T v) { return v * v; });
+    detail::map(z.data<T>(), y.mutable_data<real_type<T>>(), z.numel(),
+                [](const T& v) { return std::norm(v); });
   });
   // d|z|^2 = 2 re dre + 2 im dim, so the gradient is 2 z dy.
   record("abs2", y, {&z}, [z](const Tensor& dy, InputGradients& dz) {
     Tensor g(z.shape(), z.dtype());
     dispatch_floating(z.dtype(), "abs2", [&]<class T>() {
-      using Real = std::remove_cvref_t<decltype(std::real(T{}))>;
+      using Real = real_type<T>;
       detail::map(z.data<T>(), dy.data<Real>(), g.mutable_data<T>(), z.numel(),
                   [](const T& v, Real d) { return v * (2 * d); });
     });

@@ -32,7 +32,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_sm
     *loss.mutable_data<T>() = kernels::cross_entropy<T>(
         shape, logits.data<T>(), labels.data<int64_t>(), log_sums.mutable_data<T>());
   });
-  record("cross_entropy", loss, {&logits},
+  record("cross_entropy", loss, {&logits, &labels},
          [logits, labels, log_sums, shape](const Tensor& dloss, InputGradients& gradients) {
            Tensor dx(logits.shape(), logits.dtype());
            dispatch_real(logits.dtype(), "cross_entropy", [&]<class T>() {

@@ -10,7 +10,7 @@ Tensor masked(const Tensor& x, double probability, Rng key) {
   dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutable_data<T>();
-    const auto factor = static_cast<decltype(std::real(T{}))>(1 / (1 - probability));
+    const auto factor = static_cast<real_type<T>>(1 / (1 - probability));
     parallel_for(
         x.numel(),
         [&](int64_t begin, int64_t end) {
@@ -26,7 +26,7 @@ Tensor masked(const Tensor& x, double probability, Rng key) {
 
 Tensor dropout(const Tensor& x, double probability, Rng key) {
   check(probability >= 0 && probability < 1, "dropout: the probability is ", probability,
-        ", expected one in [0, 1)");
+        ", expected a number in [0, 1)");
   Tensor y = masked(x, probability, key);
   record("dropout", y, {&x}, [probability, key](const Tensor& dy, InputGradients& dx) {
     dx.add(0, masked(dy, probability, key));

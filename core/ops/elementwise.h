@@ -1,5 +1,5 @@
-// Loops that ops are made of: element by element, over broadcast operands, and sums over rows. For
-// core/ops/*.cc only.
+// Loops that ops are made of: element by element, over broadcast operands, sums over rows, and what
+// stands around one axis. For core/ops/*.cc only.
 #pragma once
 
 #include <algorithm>
@@ -83,14 +83,19 @@ void sum_rows(const T* x, int64_t rows, int64_t columns, T* sums) {
   for (int64_t c = 0; c < chunks; ++c) add_to(partial + c * columns, sums);
 }
 
-/// The sum of x[0 .. count-1], added up pairwise in an order that depends on the count alone, for
-/// accuracy.
+/// The sum of x[0 .. count-1], added up pairwise and, at the end, in eight lanes: an order that
+/// depends on the count alone, for accuracy.
 template <class T>
 T sum_run(const T* x, int64_t count) {
   if (count > 256) return sum_run(x, count / 2) + sum_run(x + count / 2, count - count / 2);
-  T total{};
-  for (int64_t i = 0; i < count; ++i) total += x[i];
-  return total;
+  constexpr int64_t kLanes = 8;
+  T lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
+  for (; i < count; ++i) lanes[i % kLanes] += x[i];
+  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+         ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
 /// The gradient of an operand of `shape` that was repeated over the leading axes: `gradient` summed
@@ -105,6 +110,14 @@ inline Tensor sum_to(const Tensor& gradient, const Shape& shape) {
   });
   return result;
 }
+
+/// A tensor seen as [outer, size, inner] around one axis.
+struct AxisView {
+  int64_t axis;  ///< counted from the front
+  int64_t outer, size, inner;
+};
+/// A negative axis counts from the end. Throws Error naming `op` when there is no such axis.
+AxisView around_axis(const char* op, const Tensor& x, int64_t axis);
 
 /// Throws Error unless the dtypes are equal and b has the shape of a, or its trailing axes.
 void check_operands(const char* op, const Tensor& a, const Tensor& b);

@@ -19,7 +19,7 @@ Tensor scattered(const Tensor& dy, const Tensor& index, const Shape& shape) {
     const T* in = dy.data<T>();
     T* out = dx.mutable_data<T>();
     parallel_for(
-        columns == 0 ? 0 : dx.numel() / columns,
+        shape.leading().numel(),
         [&](int64_t begin, int64_t end) {
           for (int64_t r = begin; r < end; ++r)
             for (int64_t j = 0; j < picked; ++j) out[r * columns + at[j]] += in[r * picked + j];
@@ -33,12 +33,13 @@ Tensor scattered(const Tensor& dy, const Tensor& index, const Shape& shape) {
 
 Tensor gather(const Tensor& x, const Tensor& index) {
   check(x.rank() >= 1 && index.rank() == 1 && index.dtype() == DType::i64, "gather: x ", x,
-        " and index ", index, ": x needs an axis, and the index is i64 [m]");
+        " and index ", index,
+        ": x needs an axis, and the index is i64 [m]; reshape() or to() makes it so");
   const int64_t columns = x.dim(-1), picked = index.numel();
   const int64_t* at = index.data<int64_t>();
   for (int64_t j = 0; j < picked; ++j)
     check(0 <= at[j] && at[j] < columns, "gather: index[", j, "] is ", at[j], ", the last axis of ",
-          x, " has ", columns, " positions");
+          x, " has ", columns, " positions, 0 .. ", columns - 1);
   Tensor y(x.shape().with(-1, picked), x.dtype());
   dispatch_floating(x.dtype(), "gather", [&]<class T>() {
     const T* in = x.data<T>();
@@ -51,9 +52,11 @@ Tensor gather(const Tensor& x, const Tensor& index) {
         },
         rows_worth_a_thread(picked));
   });
-  record("gather", y, {&x}, [index, shape = x.shape()](const Tensor& dy, InputGradients& dx) {
-    dx.add(0, scattered(dy, index, shape));
-  });
+  // The index is an input too: backward() then refuses one that was written meanwhile.
+  record("gather", y, {&x, &index},
+         [index, shape = x.shape()](const Tensor& dy, InputGradients& dx) {
+           dx.add(0, scattered(dy, index, shape));
+         });
   return y;
 }
 

@@ -42,12 +42,8 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 Tensor scale(const Tensor& x, double factor) {
   Tensor y(x.shape(), x.dtype());
   dispatch_floating(x.dtype(), "scale", [&]<class T>() {
-    detail::map(x.data<T>(), y.mutable_data<T>(), x.numel(), [=](T v) {
-      if constexpr (is_complex_type<T>)
-        return v * static_cast<typename T::value_type>(factor);
-      else
-        return v * static_cast<T>(factor);
-    });
+    detail::map(x.data<T>(), y.mutable_data<T>(), x.numel(),
+                [real_factor = static_cast<real_type<T>>(factor)](T v) { return v * real_factor; });
   });
   record("scale", y, {&x},
          [factor](const Tensor& dy, InputGradients& dx) { dx.add(0, scale(dy, factor)); });

@@ -1,5 +1,6 @@
+// reshape, slice, concat and pad: numbers move, none is computed.
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
 #include "papilio/core/ops.h"
 #include "papilio/core/ops/elementwise.h"
@@ -7,41 +8,29 @@
 namespace papilio {
 namespace {
 
-// Bytes of one step along `axis`, with everything inside of it.
-int64_t stride_bytes(const Tensor& x, int64_t axis) {
-  int64_t bytes = size_of(x.dtype());
-  for (int64_t i = axis + 1; i < x.rank(); ++i) bytes *= x.dim(i);
-  return bytes;
-}
+using detail::around_axis;
 
-int64_t outer_count(const Tensor& x, int64_t axis) { return x.shape().prefix(axis).numel(); }
-
-int64_t checked_axis(const char* op, const Tensor& x, int64_t axis) {
-  const int64_t at = axis < 0 ? axis + x.rank() : axis;
-  check(at >= 0 && at < x.rank(), op, ": ", x, " has no axis ", axis);
-  return at;
-}
-
-// Copies `count` steps of `axis` from position `from_begin` of `from` to position `to_begin` of
-// `to`; the other axes agree.
-void copy_steps(const Tensor& from, int64_t from_begin, Tensor& to, int64_t to_begin, int64_t axis,
-                int64_t count) {
-  const int64_t step = stride_bytes(from, axis);
-  const auto* in = static_cast<const std::byte*>(from.raw()) + from_begin * step;
-  auto* out = static_cast<std::byte*>(to.mutable_raw()) + to_begin * step;
-  for (int64_t o = 0, n = outer_count(from, axis); o < n; ++o)
-    std::copy_n(in + o * from.dim(axis) * step, count * step, out + o * to.dim(axis) * step);
+// Copies `count` positions of `axis`, from `from_begin` on, to `to_begin` on of `to`; the other
+// axes agree.
+void copy_positions(const Tensor& from, int64_t from_begin, Tensor& to, int64_t to_begin,
+                    int64_t axis, int64_t count) {
+  const detail::AxisView view = around_axis("copy", from, axis);
+  const int64_t bytes = view.inner * size_of(from.dtype());  // of one position
+  const auto* in = static_cast<const std::byte*>(from.raw()) + from_begin * bytes;
+  auto* out = static_cast<std::byte*>(to.mutable_raw()) + to_begin * bytes;
+  for (int64_t o = 0; o < view.outer; ++o)
+    std::copy_n(in + o * view.size * bytes, count * bytes, out + o * to.dim(axis) * bytes);
 }
 
 Tensor sliced(const Tensor& x, int64_t axis, int64_t begin, int64_t end) {
   Tensor y(x.shape().with(axis, end - begin), x.dtype());
-  copy_steps(x, begin, y, 0, axis, end - begin);
+  copy_positions(x, begin, y, 0, axis, end - begin);
   return y;
 }
 
 Tensor padded(const Tensor& x, int64_t axis, int64_t before, int64_t after) {
   Tensor y = Tensor::zeros(x.shape().with(axis, before + x.dim(axis) + after), x.dtype());
-  copy_steps(x, 0, y, before, axis, x.dim(axis));
+  copy_positions(x, 0, y, before, axis, x.dim(axis));
   return y;
 }
 
@@ -55,38 +44,33 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 }
 
 Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end) {
-  const int64_t at = checked_axis("slice", x, axis);
-  const int64_t size = x.dim(at);
+  const auto [at, outer, size, inner] = around_axis("slice", x, axis);
   check(0 <= begin && begin <= end && end <= size, "slice: ", begin, " .. ", end, " of axis ", axis,
-        " of ", x, ", which has ", size, " positions");
+        " of ", x, ", which has ", size, " positions; expected 0 <= begin <= end <= ", size);
   Tensor y = sliced(x, at, begin, end);
-  record("slice", y, {&x}, [=](const Tensor& dy, InputGradients& dx) {
-    dx.add(0, padded(dy, at, begin, size - end));
-  });
+  record("slice", y, {&x},
+         [axis = at, begin, after = size - end](const Tensor& dy, InputGradients& dx) {
+           dx.add(0, padded(dy, axis, begin, after));
+         });
   return y;
 }
 
 Tensor concat(std::span<const Tensor> parts, int64_t axis) {
   check(!parts.empty(), "concat: there are no parts");
-  const int64_t at = checked_axis("concat", parts[0], axis);
-  int64_t total = 0;
+  const Tensor& first = parts[0];
+  const int64_t at = around_axis("concat", first, axis).axis;
+  std::vector<int64_t> begins = {0};
   for (const Tensor& part : parts) {
-    check(part.dtype() == parts[0].dtype() && part.rank() == parts[0].rank() &&
-              part.shape().with(at, 0) == parts[0].shape().with(at, 0),
-          "concat: part ", part, " does not fit ", parts[0], " along axis ", axis,
+    check(part.dtype() == first.dtype() && part.rank() == first.rank() &&
+              part.shape().with(at, 0) == first.shape().with(at, 0),
+          "concat: part ", part, " does not fit ", first, " along axis ", axis,
           "; only that axis may differ");
-    total += part.dim(at);
+    begins.push_back(begins.back() + part.dim(at));
   }
-  Tensor y(parts[0].shape().with(at, total), parts[0].dtype());
-  std::vector<int64_t> begins;
-  int64_t begin = 0;
-  for (const Tensor& part : parts) {
-    copy_steps(part, 0, y, begin, at, part.dim(at));
-    begins.push_back(begin);
-    begin += part.dim(at);
-  }
-  begins.push_back(begin);
-  record("concat", y, parts, [=](const Tensor& dy, InputGradients& dx) {
+  Tensor y(first.shape().with(at, begins.back()), first.dtype());
+  for (size_t i = 0; i < parts.size(); ++i)
+    copy_positions(parts[i], 0, y, begins[i], at, parts[i].dim(at));
+  record("concat", y, parts, [at, begins](const Tensor& dy, InputGradients& dx) {
     for (size_t i = 0; i + 1 < begins.size(); ++i)
       if (dx.needs(i)) dx.add(i, sliced(dy, at, begins[i], begins[i + 1]));
   });
@@ -94,13 +78,18 @@ Tensor concat(std::span<const Tensor> parts, int64_t axis) {
 }
 
 Tensor pad(const Tensor& x, int64_t axis, int64_t before, int64_t after) {
-  const int64_t at = checked_axis("pad", x, axis);
+  const auto [at, outer, size, inner] = around_axis("pad", x, axis);
   check(before >= 0 && after >= 0, "pad: ", before, " before and ", after,
         " after; both must be >= 0, slice() takes away");
+  int64_t total = 0;
+  check(!__builtin_add_overflow(size, before, &total) &&
+            !__builtin_add_overflow(total, after, &total),
+        "pad: ", before, " before and ", after, " after are more than 63 bits can count");
   Tensor y = padded(x, at, before, after);
-  record("pad", y, {&x}, [=, size = x.dim(at)](const Tensor& dy, InputGradients& dx) {
-    dx.add(0, sliced(dy, at, before, before + size));
-  });
+  record("pad", y, {&x},
+         [axis = at, before, end = before + size](const Tensor& dy, InputGradients& dx) {
+           dx.add(0, sliced(dy, axis, before, end));
+         });
   return y;
 }
 
