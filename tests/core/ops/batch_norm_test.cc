@@ -1,5 +1,31 @@
 #include "papilio/core/threads.h"
+#include "papilio/tests/core/ops/gradient_check_table.h"
 #include "papilio/tests/core/ops/recorded_values.h"
+
+namespace papilio::testing {
+namespace {
+
+auto normalised(double epsilon) {
+  return [epsilon](auto x) { return batch_norm(x[0], x[1], x[2], epsilon); };
+}
+Tensor normalised_as_given(std::span<const Tensor> x) {
+  const BatchStatistics given{.mean = Tensor::from<double>({0.3, -1, 2}),
+                              .variance = Tensor::from<double>({0.5, 2, 1})};
+  return batch_norm(x[0], x[1], x[2], 1e-5, given);
+}
+
+const GradientRows rows = {
+    {"batch_norm", "matrix", {real({7, 3}), real({3}), real({3})}, normalised(1e-5)},
+    {"batch_norm", "images", {real({2, 3, 2, 7}), real({7}), real({7})}, normalised(1e-5)},
+    {"batch_norm", "one_channel", {real({7, 1}), real({1}), real({1})}, normalised(1e-5)},
+    {"batch_norm", "two_rows", {real({2, 3}), real({3}), real({3})}, normalised(0.1)},
+    {"batch_norm", "one_row", {real({1, 3}), real({3}), real({3})}, normalised(0.1)},
+    {"batch_norm", "given", {real({7, 3}), real({3}), real({3})}, normalised_as_given},
+    {"batch_norm", "given_one_row", {real({1, 3}), real({3}), real({3})}, normalised_as_given},
+};
+
+}  // namespace
+}  // namespace papilio::testing
 
 namespace papilio {
 namespace {
@@ -33,8 +59,8 @@ TEST(BatchNorm, EqualsPyTorch) {
   expect_numbers(d.gradients[2], {-0.1923076923, -0.2692307692, -0.3461538462}, 1e-9);
 }
 
-// The same with F.batch_norm(x, fill((3,), 3, 1, 5), fill((3,), 2, 1, 5) + 1, g, b, False, 0.1,
-// 1e-5)
+// The same with
+// F.batch_norm(x, fill((3,), 3, 1, 5), fill((3,), 2, 1, 5) + 1, g, b, False, 0.1, 1e-5)
 TEST(BatchNorm, EqualsPyTorchWithGivenStatistics) {
   const BatchStatistics given{.mean = fill({3}, 3, 1, 5),
                               .variance = Tensor::from<double>({0.7, 1.1, 0.5})};
@@ -122,7 +148,7 @@ TEST(BatchNorm, ErrorsNameShapesAndRule) {
   expect_error([&] { batch_norm(x, three, three, -1); }, {"epsilon = -1"});
   expect_error(
       [&] {
-        batch_norm(Tensor(Shape{0, 3}), three, three, kEpsilon);
+        batch_norm(Tensor({0, 3}), three, three, kEpsilon);
       },
       {"[0, 3]", "one value of each"});
   expect_error([&] { batch_norm(x, three, three, kEpsilon, {.mean = four, .variance = three}); },

@@ -1,11 +1,11 @@
 // The table of gradient checks: every op that a tape can record has rows in it. A family of ops
 // registers its rows in its own test file in this folder, wherever the op itself lives:
 //
+//   const auto product = [](auto x) { return matmul(x[0], x[1]); };
+//
 //   const GradientRows rows = {
-//       {"matmul", "non_square", {real({3, 5}), real({5, 2})}, [](auto x) { return matmul(x[0],
-//       x[1]); }},
-//       {"matmul", "complex", {cplx({3, 5}), cplx({5, 2})}, [](auto x) { return matmul(x[0], x[1]);
-//       }},
+//       {"matmul", "non_square", {real({3, 5}), real({5, 2})}, product},
+//       {"matmul", "complex", {cplx({3, 5}), cplx({5, 2})}, product},
 //   };
 //
 // gradient_check_test.cc runs every row and fails when an op of core/ or layers/ has none.

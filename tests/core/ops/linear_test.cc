@@ -1,4 +1,26 @@
+#include "papilio/tests/core/ops/gradient_check_table.h"
 #include "papilio/tests/core/ops/recorded_values.h"
+
+namespace papilio::testing {
+namespace {
+
+Tensor affine(std::span<const Tensor> x) {
+  return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor());
+}
+
+const GradientRows rows = {
+    {"linear", "matrix", {real({3, 7}), real({2, 7}), real({2})}, affine},
+    {"linear", "no_bias", {real({3, 7}), real({2, 7})}, affine},
+    {"linear", "one_number", {real({1, 1}), real({1, 1}), real({1})}, affine},
+    {"linear", "one_row", {real({7}), real({3, 7}), real({3})}, affine},
+    {"linear", "leading_axes", {real({2, 1, 3}), real({7, 3}), real({7})}, affine},
+    {"linear", "complex", {cplx({3, 2}), cplx({7, 2}), cplx({7})}, affine},
+    {"linear", "complex_no_bias", {cplx({2, 3}), cplx({1, 3})}, affine},
+    {"linear", "itself", {cplx({3, 3})}, [](auto x) { return linear(x[0], x[0]); }},
+};
+
+}  // namespace
+}  // namespace papilio::testing
 
 namespace papilio {
 namespace {

@@ -1,9 +1,12 @@
 // For tests that compare an op with numbers recorded from PyTorch: inputs by a formula that both
 // sides can write down, and the comparison. In Python the input is
 //
-//   def fill(shape, a, b, m): return (((a * torch.arange(prod(shape)) + b) % m).double() / m -
-//   0.5).reshape(shape) def cfill(shape, a, b, m): return torch.complex(fill(shape, a, b, m),
-//   fill(shape, a + 2, b + 1, m))
+//   def fill(shape, a, b, m):
+//     return (((a * torch.arange(prod(shape)) + b) % m).double() / m - 0.5).reshape(shape)
+//   def cfill(shape, a, b, m):
+//     return torch.complex(fill(shape, a, b, m), fill(shape, a + 2, b + 1, m))
+//   def seed(y):
+//     return (cfill if y.is_complex() else fill)(y.shape, 7, 3, 11)
 #pragma once
 
 #include <gtest/gtest.h>
@@ -34,6 +37,13 @@ inline Tensor complex_fill(const Shape& shape, int64_t a, int64_t b, int64_t m) 
   return result;
 }
 
+/// The gradient of an output that most tests begin with.
+inline Tensor recorded_seed(const Tensor& y) {
+  const Tensor wide =
+      is_complex(y.dtype()) ? complex_fill(y.shape(), 7, 3, 11) : fill(y.shape(), 7, 3, 11);
+  return wide.to(y.dtype());
+}
+
 /// The numbers of a tensor as f64; re and im alternate when it is complex.
 inline std::vector<double> numbers(const Tensor& tensor) {
   if (!is_complex(tensor.dtype())) return tensor.to(DType::f64).to_vector<double>();
@@ -55,9 +65,9 @@ struct Derivatives {
   Tensor output;
   std::vector<Tensor> gradients;
 };
-inline Derivatives differentiate(const std::function<Tensor(const std::vector<Tensor>&)>& op,
-                                 const std::vector<Tensor>& inputs,
-                                 const std::function<Tensor(const Tensor& output)>& seed) {
+inline Derivatives differentiate(
+    const std::function<Tensor(const std::vector<Tensor>&)>& op, const std::vector<Tensor>& inputs,
+    const std::function<Tensor(const Tensor& output)>& seed = recorded_seed) {
   Tape tape;
   std::vector<Tensor> watched;
   for (const Tensor& input : inputs) watched.push_back(tape.watch(input));
@@ -65,6 +75,22 @@ inline Derivatives differentiate(const std::function<Tensor(const std::vector<Te
   tape.backward(result.output, seed(result.output));
   for (const Tensor& input : watched) result.gradients.push_back(tape.gradient(input));
   return result;
+}
+
+/// An op of one input, with PyTorch's numbers: y = op(x); y.backward(seed(y)).
+struct RecordedOp {
+  const char* name;
+  std::function<Tensor(const Tensor&)> op;
+  Tensor input;
+  std::vector<double> output, gradient;
+};
+inline void expect_recorded(const std::vector<RecordedOp>& rows) {
+  for (const auto& [name, op, input, output, gradient] : rows) {
+    SCOPED_TRACE(name);
+    const Derivatives d = differentiate([&](const auto& x) { return op(x[0]); }, {input});
+    expect_numbers(d.output, output);
+    expect_numbers(d.gradients[0], gradient);
+  }
 }
 
 /// max |a - b| / max |b|.
@@ -79,14 +105,16 @@ inline double relative_difference(const Tensor& a, const Tensor& b) {
   return difference / largest;
 }
 
-/// Checks that `op` in f32 gives the output and the gradients that it gives in f64.
+/// Checks that `op` in f32 (c64 for complex inputs) gives the output and the gradients that it
+/// gives in f64 (c128).
 inline void expect_f32_like_f64(const std::function<Tensor(const std::vector<Tensor>&)>& op,
                                 const std::vector<Tensor>& inputs, double tolerance = 2e-6) {
   std::vector<Tensor> narrow;
-  for (const Tensor& input : inputs) narrow.push_back(input.to(DType::f32));
-  const auto seed = [](const Tensor& y) { return fill(y.shape(), 7, 3, 11).to(y.dtype()); };
-  const Derivatives fast = differentiate(op, narrow, seed), exact = differentiate(op, inputs, seed);
-  EXPECT_EQ(fast.output.dtype(), DType::f32);
+  for (const Tensor& input : inputs)
+    narrow.push_back(input.to(is_complex(input.dtype()) ? DType::c64 : DType::f32));
+  const Derivatives fast = differentiate(op, narrow), exact = differentiate(op, inputs);
+  EXPECT_EQ(real_of(fast.output.dtype()), DType::f32);
+  EXPECT_EQ(is_complex(fast.output.dtype()), is_complex(exact.output.dtype()));
   EXPECT_EQ(fast.output.shape(), exact.output.shape());
   EXPECT_LT(relative_difference(fast.output, exact.output), tolerance) << "output";
   for (size_t i = 0; i < inputs.size(); ++i)

@@ -1,7 +1,34 @@
 // log_softmax and cross_entropy.
 #include <limits>
 
+#include "papilio/tests/core/ops/gradient_check_table.h"
 #include "papilio/tests/core/ops/recorded_values.h"
+
+namespace papilio::testing {
+namespace {
+
+Tensor log_softmax_of(std::span<const Tensor> x) { return log_softmax(x[0]); }
+auto entropy(std::initializer_list<int64_t> labels, double smoothing = 0) {
+  return [labels = Tensor::from(labels), smoothing](auto x) {
+    return cross_entropy(x[0], labels, smoothing);
+  };
+}
+
+const GradientRows rows = {
+    {"log_softmax", "matrix", {real({3, 7})}, log_softmax_of},
+    {"log_softmax", "leading_axes", {real({2, 3, 2})}, log_softmax_of},
+    {"log_softmax", "one_row", {real({7})}, log_softmax_of},
+    {"log_softmax", "one_class", {real({3, 1})}, log_softmax_of},
+    {"cross_entropy", "matrix", {real({3, 7})}, entropy({6, 0, 2})},
+    {"cross_entropy", "same_label", {real({3, 2})}, entropy({1, 1, 1})},
+    {"cross_entropy", "one_row", {real({1, 3})}, entropy({1})},
+    {"cross_entropy", "one_class", {real({2, 1})}, entropy({0, 0})},
+    {"cross_entropy", "smoothed", {real({3, 7})}, entropy({6, 0, 2}, 0.1)},
+    {"cross_entropy", "very_smooth", {real({2, 3})}, entropy({0, 2}, 0.9)},
+};
+
+}  // namespace
+}  // namespace papilio::testing
 
 namespace papilio {
 namespace {
