@@ -103,6 +103,14 @@ TEST(CrossEntropy, FastPathAgreesWithReference) {
                         {fill({50, 37}, 7, 3, 1009, 20)});
 }
 
+TEST(CrossEntropy, LabelsWrittenBeforeBackwardAreAnError) {
+  Tensor labels = labels_of({1, 0});
+  Tape tape;
+  const Tensor loss = cross_entropy(tape.watch(Tensor::zeros({2, 3})), labels);
+  labels.mutable_data<int64_t>()[0] = 1000000;
+  expect_error([&] { tape.backward(loss); }, {"[2] i64", "was written"});
+}
+
 TEST(CrossEntropy, ErrorsNameIndexLabelAndClasses) {
   const Tensor logits({3, 10});
   expect_error(
