@@ -14,15 +14,22 @@ using ::testing::HasSubstr;
 TEST(Parameter, CopiesAreTheSameParameter) {
   Parameter a(Tensor::from<double>({1, 2}));
   Parameter b = a;
-  b.set_name("weight");
   b.accumulate(Tensor::from<double>({3, 4}));
   b.mutable_hints().weight_decay = false;
   EXPECT_EQ(a, b);
   EXPECT_EQ(a.identity(), b.identity());
-  EXPECT_EQ(a.name(), "weight");
   EXPECT_THAT(a.gradient().to_vector<double>(), ElementsAre(3, 4));
   EXPECT_FALSE(a.hints().weight_decay);
   EXPECT_FALSE(a == Parameter(Tensor::from<double>({1, 2})));
+}
+
+// One parameter has as many names as there are paths to it.
+TEST(Parameter, ANameBelongsToTheHandle) {
+  Parameter a(Tensor::zeros({2})), b = a;
+  a.set_name("head.weight");
+  b.set_name("weight");
+  EXPECT_EQ(a.name(), "head.weight");
+  EXPECT_EQ(Parameter(a).name(), "head.weight");
 }
 
 TEST(Parameter, GradientsAddWithoutWritingTheTensorThatWasGiven) {
@@ -44,9 +51,8 @@ TEST(Parameter, WritingItsValueRaisesTheVersion) {
 
 TEST(Parameter, ErrorsSayWhatDoesNotFit) {
   Parameter p(Tensor::zeros({2, 3}));
-  p.set_name("head.weight");
   EXPECT_EQ(error_of([&] { p.accumulate(Tensor({3})); }),
-            "gradient: [3] f32 given for the parameter 'head.weight' of [2, 3] f32");
+            "gradient: [3] f32 given for the parameter [2, 3] f32 made at " + p.place());
   EXPECT_THAT(error_of([&] { p.accumulate(Tensor({2, 3}, DType::f64)); }), HasSubstr("[2, 3] f64"));
   EXPECT_FALSE(p.gradient().defined());
   EXPECT_THAT(error_of([] { Parameter().value(); }), HasSubstr("undefined"));
