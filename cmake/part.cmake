@@ -20,7 +20,7 @@ function(papilio_options target)
   if(PAPILIO_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PAPILIO_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
-    target_link_options(${target} PRIVATE -fsanitize=${PAPILIO_SANITIZE})
+    target_link_options(${target} PUBLIC -fsanitize=${PAPILIO_SANITIZE})
   endif()
 endfunction()
 
