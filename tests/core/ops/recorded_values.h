@@ -85,11 +85,11 @@ struct RecordedOp {
   std::vector<double> output, gradient;
 };
 inline void expect_recorded(const std::vector<RecordedOp>& rows) {
-  for (const auto& [name, op, input, output, gradient] : rows) {
-    SCOPED_TRACE(name);
-    const Derivatives d = differentiate([&](const auto& x) { return op(x[0]); }, {input});
-    expect_numbers(d.output, output);
-    expect_numbers(d.gradients[0], gradient);
+  for (const RecordedOp& row : rows) {
+    SCOPED_TRACE(row.name);
+    const Derivatives d = differentiate([&](const auto& x) { return row.op(x[0]); }, {row.input});
+    expect_numbers(d.output, row.output);
+    expect_numbers(d.gradients[0], row.gradient);
   }
 }
 
