@@ -237,7 +237,7 @@ std::vector<BadFile> bad_files() {
 TEST(Safetensors, NamesTheFileAndWhatIsWrongWithIt) {
   const int64_t reserved = memory::stats().reserved;
   for (const auto& [bytes, message] : bad_files())
-    EXPECT_THAT(error_of([&] { parse(bytes); }),
+    EXPECT_THAT(error_of([&bytes = bytes] { parse(bytes); }),
                 AllOf(StartsWith("safetensors 'x.safetensors': "), HasSubstr(message)));
   EXPECT_LT(memory::stats().reserved - reserved, int64_t{64} << 20) << "a header asked for memory";
 }

@@ -195,8 +195,10 @@ TEST(Pool2d, FastPathAgreesWithReference) {
     SCOPED_TRACE(concat(x, " kernel ", options.kernel));
     // Distinct values, so that rounding to f32 does not move a maximum.
     const Tensor image = fill(x, 1009, 3, 4099);
-    expect_f32_like_f64([&](const auto& in) { return max_pool2d(in[0], options); }, {image});
-    expect_f32_like_f64([&](const auto& in) { return avg_pool2d(in[0], options); }, {image});
+    expect_f32_like_f64([&options = options](const auto& in) { return max_pool2d(in[0], options); },
+                        {image});
+    expect_f32_like_f64([&options = options](const auto& in) { return avg_pool2d(in[0], options); },
+                        {image});
     expect_f32_like_f64([](const auto& in) { return global_avg_pool2d(in[0]); }, {image});
   }
 }

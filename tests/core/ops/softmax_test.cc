@@ -86,7 +86,7 @@ TEST(CrossEntropy, EqualsPyTorch) {
                           0.119231621975, 0.0150664642284, 0.387899710235, -0.522197796438}}};
   for (const auto& [smoothing, loss, gradient] : cases) {
     const Derivatives d = differentiate(
-        [&](const auto& in) {
+        [smoothing = smoothing](const auto& in) {
           return cross_entropy(in[0], labels_of({2, 0, 3}), smoothing);
         },
         {fill({3, 4}, 7, 3, 11, 4)}, [](const Tensor&) { return Tensor::full({}, 2, DType::f64); });
