@@ -20,7 +20,7 @@ std::string text_of(const Place& place) {
 
 }  // namespace
 
-Parameter::Parameter(Tensor value, ParameterHints hints, Place place)
+Parameter::Parameter(const Tensor& value, ParameterHints hints, Place place)
     : state_(std::make_shared<detail::ParameterState>()) {
   check(value.defined(), "parameter: its value is undefined");
   // A handle of its own: the tensor that was passed in stays an ordinary constant.

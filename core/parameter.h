@@ -35,7 +35,8 @@ class Parameter {
   /// No parameter, as the bias of a layer without one: defined() is false.
   Parameter() = default;
   /// The place where it is made is remembered for error messages.
-  explicit Parameter(Tensor value, ParameterHints hints = {}, Place place = Place::current());
+  explicit Parameter(const Tensor& value, ParameterHints hints = {},
+                     Place place = Place::current());
 
   bool defined() const { return state_ != nullptr; }
   const Tensor& value() const;

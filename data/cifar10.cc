@@ -112,7 +112,7 @@ ImageSet cifar10(const std::string& directory, Split split, const Cifar10Options
   std::vector<std::string> contents;
   std::vector<File> files;
   for (const std::string& name : file_names(split)) {
-    files.push_back({directory + "/" + name, {}});
+    files.push_back({concat(directory, "/", name), {}});
     check(std::filesystem::exists(files.back().name), "cifar10: there is no file ",
           files.back().name, kRemedy);
     // One record more than allowed is read, so that the message about an oversized file is ours.

@@ -149,7 +149,7 @@ ImageSet read(const std::string& images_path, const std::string& labels_path,
 std::string find(const std::string& set, const std::string& directory, const std::string& name,
                  const std::string& remedy) {
   for (const char* ending : {"", ".gz"}) {
-    const std::string path = directory + "/" + name + ending;
+    std::string path = concat(directory, "/", name, ending);
     if (std::filesystem::exists(path)) return path;
   }
   fail(set, ": there is no file ", directory, "/", name, " or ", name, ".gz; ", remedy);

@@ -102,7 +102,7 @@ Statistics statistics(const AnyDataset& dataset) {
 Statistics channel_statistics(const AnyDataset& dataset) {
   const Features all = features(dataset);
   const auto channels = static_cast<size_t>(all.shape[-1]);
-  const double places = static_cast<double>(all.mean.size() / channels);
+  const double places = static_cast<double>(all.mean.size()) / static_cast<double>(channels);
   std::vector<double> mean(channels), variance(channels);
   for (size_t c = 0; c < channels; ++c) {
     double shift = 0, spread = 0, within = 0;

@@ -42,7 +42,7 @@ Tensor mapped(const Tensor& image, Function function) {
 
 Transform random_crop(int64_t padding) {
   check(padding >= 0, "random_crop: padding is ", padding, ", at least 0 is needed");
-  return [padding](Example example, Rng rng) {
+  return [padding](const Example& example, Rng rng) {
     check_image(example.image, "random_crop");
     const int64_t top = rng.below(2 * padding + 1, 0) - padding;
     const int64_t left = rng.below(2 * padding + 1, 1) - padding;
@@ -52,7 +52,7 @@ Transform random_crop(int64_t padding) {
 }
 
 Transform random_flip() {
-  return [](Example example, Rng rng) {
+  return [](const Example& example, Rng rng) {
     check_image(example.image, "random_flip");
     if (rng.below(2, 0) == 0) return example;
     const int64_t width = example.image.dim(1), channels = example.image.dim(2);
@@ -69,7 +69,7 @@ Transform random_flip() {
 
 Transform pad(int64_t zeros) {
   check(zeros >= 0, "pad: ", zeros, " zeros asked for, at least 0 are needed");
-  return [zeros](Example example, Rng) {
+  return [zeros](const Example& example, Rng) {
     check_image(example.image, "pad");
     return with(window(example.image, -zeros, -zeros, example.image.dim(0) + 2 * zeros,
                        example.image.dim(1) + 2 * zeros),
@@ -78,7 +78,7 @@ Transform pad(int64_t zeros) {
 }
 
 Transform scale(double factor) {
-  return [factor = static_cast<float>(factor)](Example example, Rng) {
+  return [factor = static_cast<float>(factor)](const Example& example, Rng) {
     return with(mapped(example.image, [&](float x, int64_t) { return x * factor; }), example);
   };
 }
@@ -87,7 +87,7 @@ Transform normalise(const Statistics& statistics) {
   const Tensor mean = statistics.mean.clone(), deviation = statistics.deviation.clone();
   check(mean.shape() == deviation.shape() && mean.numel() > 0, "normalise: the mean is ", mean,
         " and the deviation ", deviation, ", they must have one shape");
-  return [mean, deviation](Example example, Rng) {
+  return [mean, deviation](const Example& example, Rng) {
     const int64_t size = mean.numel();
     check_image(example.image, "normalise");
     check(size == example.image.numel() || size == example.image.dim(2), "normalise: the image is ",

@@ -13,7 +13,7 @@ namespace papilio::data {
 
 /// A pure function of the example and the key; the key is of the seed, the epoch, the example and
 /// the transform's place in the list. It is called from several threads at once.
-using Transform = std::function<Example(Example, Rng)>;
+using Transform = std::function<Example(const Example&, Rng)>;
 
 /// The image at a random place of itself with `padding` zeros on each side; same size. Throws Error
 /// when padding < 0.

@@ -36,7 +36,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
         " has one value a channel, which has no variance; train on "
         "larger batches or freeze() the layer");
   BatchStatistics batch;
-  const Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
+  Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
   track(batch, count);
   return y;
 }

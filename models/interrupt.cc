@@ -1,6 +1,6 @@
 #include "papilio/models/interrupt.h"
 
-#include <signal.h>
+#include <signal.h>  // NOLINT: sigaction() is not in <csignal>
 
 #include <array>
 #include <atomic>

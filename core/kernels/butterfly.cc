@@ -11,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "papilio/core/kernels/butterfly_kernels.h"
 #include "papilio/core/memory.h"
@@ -41,7 +42,7 @@ Real<T>* reals(const T* p) {  // Rows serve reading and writing alike
 template <class T>
 class Call {
  public:
-  static constexpr int64_t kPlanes = sizeof(T) / sizeof(Real<T>);
+  static constexpr int64_t kPlanes = std::is_same_v<T, Real<T>> ? 1 : 2;
 
   Call(const ButterflyShape& s, const T* twiddle, bool backward)
       : shape(s),
