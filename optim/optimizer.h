@@ -1,6 +1,7 @@
 // Optimizers: what turns gradients into better parameters. The base class keeps the list, the rate
 // and the state; the formulas are PyTorch's, to the order of their terms, with g the gradient, p
 // the parameter, r the rate and t = 1, 2, ... the number of updates that this parameter has had.
+// Long because it is the one list of optimizers.
 #pragma once
 
 #include <cstdint>

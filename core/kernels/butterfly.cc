@@ -1,5 +1,5 @@
 // What is the same for every SIMD target: the cut into tiles and chunks, padding and cropping,
-// threads.
+// threads. Long because forward, backward and the packing of twiddles share one view of a call.
 
 #include "papilio/core/kernels/butterfly.h"
 

@@ -5,21 +5,14 @@
 // smaller, several samples make up one row.
 #pragma once
 
-#include <complex>
 #include <cstdint>
+
+#include "papilio/core/dtype.h"
 
 namespace papilio::kernels {
 
 template <class T>
-struct RealOf {
-  using Type = T;
-};
-template <class R>
-struct RealOf<std::complex<R>> {
-  using Type = R;
-};
-template <class T>
-using Real = typename RealOf<T>::Type;
+using Real = real_type<T>;
 
 /// Rows of vectors in memory. Vector v of row r begins at data + v * vector_pitch + r * row_pitch,
 /// which count reals. `planar` vectors keep their real parts before their imaginary ones, others

@@ -6,6 +6,8 @@
 // as well. To go from stride s to 2s, or back, takes one exchange of lanes, and vectors as loaded
 // are pairs of stride `lanes`.
 //
+// Long because forward and backward passes are made of the same steps on vectors.
+//
 // A pass does several factors on a group of vectors that stays in registers. The rows of a tile
 // come innermost, so that they share the loads of the twiddle and, in backward, add up its gradient
 // in registers.
