@@ -35,11 +35,9 @@ Config list_tensors(const models::Checkpoint& checkpoint, std::ostream& out) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Prints a checkpoint's model as a table, a row for each layer: output shape for one example, "
-      "trained\n"
-      "parameters (real numbers), flops and bytes, and the same for the dense equivalent. Of a "
-      "file that names no\n"
-      "registered model: its tensors.",
+      "Prints a checkpoint's model as a table, a row for each layer: output shape for one\n"
+      "example, trained parameters (real numbers), flops and bytes, and the same for the\n"
+      "dense equivalent. Of a file that names no registered model: its tensors.",
       "describe");
   std::string file, json;
   app.add_option("checkpoint", file, "File that a trainer or save() wrote")

@@ -29,9 +29,8 @@ class Logits {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Evaluates a checkpoint: accuracy, loss, accuracy by class, parameters, latency at batch 1 "
-      "and\n"
-      "throughput at batch 256. Without --data: everything but accuracy and loss.",
+      "Evaluates a checkpoint: accuracy, loss, accuracy by class, parameters, latency at\n"
+      "batch 1 and throughput at batch 256. Without --data: everything but accuracy and loss.",
       "evaluate");
   app.footer(
       "Example: evaluate runs/a/best.safetensors --data cifar10:cifar-10-batches-bin --json -");

@@ -65,11 +65,9 @@ Config report(const apps::TrainingResult& result, const apps::TrainingOptions& o
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Trains x -> hidden layer -> ReLU -> linear on 32 x 32 gray images, and measures the "
-      "checkpoint of the\n"
-      "best validation accuracy once on the test set. Kill it at any moment: --resume continues to "
-      "the same\n"
-      "bytes.",
+      "Trains x -> hidden layer -> ReLU -> linear on 32 x 32 gray images, and measures the\n"
+      "checkpoint of the best validation accuracy once on the test set. Kill it at any moment:\n"
+      "--resume continues to the same bytes.",
       "train_mlp");
   app.footer(
       "Example: train_mlp --data cifar10:cifar-10-batches-bin --hidden bpbp-complex --epochs 30 "

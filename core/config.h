@@ -19,8 +19,8 @@ namespace papilio {
 class Config {
  public:
   using Array = std::vector<Config>;
-  using Object =
-      std::vector<std::pair<std::string, Config>>;  ///< in order of insertion, keys unique
+  /// In order of insertion, keys unique.
+  using Object = std::vector<std::pair<std::string, Config>>;
 
   Config() = default;  ///< null
   Config(bool value) : value_(value) {}

@@ -15,8 +15,8 @@ namespace papilio {
 struct GradientCheckOptions {
   double step = 1e-6;       ///< of the central difference
   double tolerance = 1e-6;  ///< of |analytic - numeric| / max(1, |analytic|, |numeric|)
-  int64_t max_entries =
-      64;  ///< entries of each input that are varied, spread evenly; both parts when complex
+  /// Entries of each input that are varied, spread evenly; both parts when complex.
+  int64_t max_entries = 64;
 };
 
 struct GradientCheckReport {

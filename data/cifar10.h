@@ -12,8 +12,8 @@
 namespace papilio::data {
 
 struct Cifar10Options {
-  bool grayscale =
-      false;  ///< the plain mean of red, green and blue: [32, 32, 1] instead of [32, 32, 3]
+  /// The plain mean of red, green and blue: [32, 32, 1] instead of [32, 32, 3].
+  bool grayscale = false;
 };
 
 /// Reads data_batch_1.bin .. data_batch_5.bin or test_batch.bin of `directory`; the class names

@@ -10,8 +10,8 @@ namespace papilio::data {
 /// f32; the population deviation (divided by the count). What never varies has deviation 1.
 struct Statistics {
   Tensor mean, deviation;
-  Config input =
-      Config();  ///< DatasetInfo::input of the data set: what images these are statistics of
+  /// DatasetInfo::input of the data set: what images these are statistics of.
+  Config input = Config();
 };
 
 /// Per feature: [height * width * channels]. Computed in double, with the same bits for any number

@@ -8,8 +8,8 @@
 namespace papilio {
 
 struct BpbpOptions {
-  bool complex =
-      false;  ///< complex twiddles, 16 (n-1) reals instead of 8 (n-1); input and output stay real
+  /// Complex twiddles, 16 (n-1) reals instead of 8 (n-1); input and output stay real.
+  bool complex = false;
   bool bias = true;  ///< real, begins at 0
   DType dtype = DType::f32;
   std::string init = "ortho";  ///< of initial_twiddle(): randn, ortho or identity

@@ -15,8 +15,8 @@ namespace papilio {
 /// What one call costs, and what a dense layer between the same features would.
 struct Cost {
   int64_t flops = 0;  ///< of the whole call; a multiply-add is 2, a complex one 8
-  int64_t dense_parameters =
-      0;  ///< real numbers of the dense equivalent, with the same bias; 0 = there is none
+  /// Real numbers of the dense equivalent, with the same bias; 0 = there is none.
+  int64_t dense_parameters = 0;
   int64_t dense_flops = 0;
 };
 

@@ -14,8 +14,8 @@ namespace papilio::models {
 
 struct CompressedMlpOptions {
   int64_t inputs = 1024;  ///< features of one example; images are flattened
-  std::string hidden =
-      "dense";  ///< a name of layers/factory.h: dense, butterfly, kmatrix, bpbp-complex, ...
+  /// A name of layers/factory.h: dense, butterfly, kmatrix, bpbp-complex, ...
+  std::string hidden = "dense";
   int64_t width = 1024;  ///< features after the hidden layer
   int64_t classes = 10;
   data::Statistics

@@ -41,8 +41,8 @@ struct FitReport {
   bool interrupted = false;   ///< by Ctrl-C or SIGTERM; the state is saved
   bool was_finished = false;  ///< nothing was left to do
   double seconds = 0;         ///< of this process
-  double images_per_second =
-      0;  ///< of training, without validation and saving; 0 when there was none
+  /// Of training, without validation and saving; 0 when there was none.
+  double images_per_second = 0;
 };
 
 /// Trains `model` with cross-entropy on `train`, validates after every epoch, and leaves the last

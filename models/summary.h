@@ -14,8 +14,8 @@ struct LayerSummary {
   std::string path;         ///< "hidden"
   std::string description;  ///< "Butterfly(1024, 1024)"
   Shape output;             ///< for one example, without the batch axis
-  int64_t parameters =
-      0;  ///< real numbers in trained tensors; a shared parameter counts where it stands first
+  /// Real numbers in trained tensors; a shared parameter counts where it stands first.
+  int64_t parameters = 0;
   int64_t flops = 0;  ///< for one example
   int64_t bytes = 0;  ///< of trained tensors and buffers
   int64_t dense_parameters = 0,
