@@ -34,7 +34,7 @@ Example Plan::example(int64_t index) const {
   Example result = dataset.get(index);
   const Rng key = rng.split(static_cast<uint64_t>(index));
   for (size_t i = 0; i < options.transforms.size(); ++i)
-    result = options.transforms[i](std::move(result), key.split(i));
+    result = options.transforms[i](result, key.split(i));
   return result;
 }
 
