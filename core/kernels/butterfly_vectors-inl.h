@@ -1,5 +1,5 @@
 // Vectors of real and complex numbers, and the lane exchanges of the butterfly kernels. Compiled
-// once for each SIMD target.
+// once for each SIMD target. Long because each width of vector has exchanges of its own.
 //
 // A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot":
 // kSlot reals, the real parts before the imaginary ones.

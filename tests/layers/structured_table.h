@@ -1,6 +1,6 @@
 // The table of structured layers: one row for every layer of the family and configuration of it.
 // structured_test.cc runs all rows. A new layer adds its rows here, with a second implementation of
-// what it computes, from structured_reference.h.
+// what it computes, from structured_reference.h. Long because it is the one table.
 #pragma once
 
 #include <functional>
