@@ -62,6 +62,7 @@ void add_options(CLI::App& app, Options& o) {
 void complete(const CLI::App& app, Options& o) {
   if (o.quick && app.count("--n") == 0) o.sizes = {1024};
   if (o.quick && app.count("--batch") == 0) o.batches = {1, 64, 256};
+  if (o.quick && app.count("--seconds") == 0) o.row.seconds = 1;
   o.row.dense = !o.no_dense;
   if (o.threads > 0) set_threads(o.threads);
 }

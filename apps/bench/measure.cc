@@ -36,19 +36,21 @@ double burst(const Candidate& candidate, int64_t repeats, bool wall_time) {
   return (now(wall_time) - start) / static_cast<double>(repeats);
 }
 
-/// The first call compiles primitives and touches memory; then as many as fill a burst.
+/// The first call compiles primitives and touches memory. Then some more, so that one disturbance
+/// does not get a candidate given up.
 void warm_up(Runner& runner, bool wall_time) {
-  const double once = burst(*runner.candidate, 1, wall_time);
-  if (once > 1) {  // said enough
-    runner.first = once;
-    return;
-  }
-  for (int trial = 0; trial < 2; ++trial) {
+  constexpr int kLeast = 2, kMost = 10;
+  constexpr double kEnough = 20e-3;
+  runner.first = burst(*runner.candidate, 1, wall_time);
+  double spent = runner.first;
+  for (int trial = 0; trial < kMost && (trial < kLeast || spent < kEnough); ++trial) {
+    if (spent > 1) break;  // of a very long call, the first says enough
     int64_t repeats = 1;
     double seconds = burst(*runner.candidate, repeats, wall_time);
     while (seconds * static_cast<double>(repeats) < kBurst / 2)
       seconds = burst(*runner.candidate, repeats *= 2, wall_time);
     runner.first = std::min(runner.first, seconds);
+    spent += seconds * static_cast<double>(repeats);
   }
   runner.repeats = std::max<int64_t>(1, std::llround(std::ceil(kBurst / runner.first)));
 }

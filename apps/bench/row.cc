@@ -125,11 +125,11 @@ std::string name(const Case& what) {
 }  // namespace
 
 void print_header(std::ostream& out) {
-  out << "Times are of one sample; FMA % is the share of the machine's multiply-add slots; over X: "
-         "how many\ntimes as long X takes. The dense rival is the best of all that were tried.\n"
+  out << "Times are of one sample; FMA % is the share of the machine's multiply-adds; vs: how many "
+         "times as\nlong the rival takes. The dense rival is the best of all that were tried.\n"
       << format("%-15s %-14s %-5s %6s %6s %10s %6s %10s %6s %8s %8s %8s  %s\n", "op", "layout",
-                "dtype", "n", "batch", "us", "FMA %", "dense us", "FMA %", "over it", "FFTW us",
-                "over it", "the best dense")
+                "dtype", "n", "batch", "us", "FMA %", "dense us", "FMA %", "vs dense", "FFTW us",
+                "vs FFTW", "the best dense")
       << std::flush;
 }
 
