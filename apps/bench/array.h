@@ -24,7 +24,7 @@ class Array {
   /// Back to the values of the constructor. Values repeat after 2^16; none is subnormal.
   void fill(double scale) const {
     auto* values = buffer_.template as<real_type<T>>();
-    const int64_t count = size_ * static_cast<int64_t>(sizeof(T) / sizeof(real_type<T>));
+    const int64_t count = size_ * (is_complex_type<T> ? 2 : 1);
     uint32_t state = 1;
     for (int64_t i = 0; i < count; ++i) {
       state = state * 1664525u + 1013904223u;

@@ -55,7 +55,9 @@ void warm_up(Runner& runner, bool wall_time) {
   runner.repeats = std::max<int64_t>(1, std::llround(std::ceil(kBurst / runner.first)));
 }
 
-void give_up_the_slow(std::vector<Runner>& runners) {
+/// Only where that saves something, and where times before the first round can be relied on.
+void give_up_the_slow(std::vector<Runner>& runners, bool wall_time) {
+  if (wall_time) return;
   std::map<int, double> best;
   for (const Runner& runner : runners) {
     double& seconds = best.try_emplace(runner.candidate->group, kGivenUp).first->second;
@@ -63,7 +65,7 @@ void give_up_the_slow(std::vector<Runner>& runners) {
   }
   for (Runner& runner : runners) {
     const int group = runner.candidate->group;
-    runner.given_up = group >= 0 && runner.first > 2 * best[group];
+    runner.given_up = group >= 0 && runner.first > 3 * kBurst && runner.first > 2 * best[group];
   }
 }
 
@@ -92,7 +94,7 @@ std::vector<double> measure(const std::vector<Candidate>& candidates,
     warm_up(runners.back(), options.wall_time);
     if (models::Interrupt::requested()) return {};
   }
-  give_up_the_slow(runners);
+  give_up_the_slow(runners, options.wall_time);
   const double end = now(true) + options.seconds;
   for (int round = 0; round < kLeastRounds || now(true) < end; ++round) {
     run_round(runners, options.wall_time);

@@ -9,7 +9,7 @@ namespace papilio::bench {
 
 struct MeasureOptions {
   double seconds = 0.5;    ///< for all candidates together; each gets three rounds at least
-  bool wall_time = false;  ///< else processor time of this thread: for work on several threads
+  bool wall_time = false;  ///< for work on several threads; else processor time of this thread
 };
 
 /// Seconds of one call of each candidate, infinite for those that were given up; empty when Ctrl-C
@@ -22,8 +22,8 @@ struct MeasureOptions {
 /// than of the program; the least one grows better with the number of rounds, and is where a clock
 /// that was high for a moment shows.
 ///
-/// Of the candidates of a group the best one counts: who takes more than twice as long as that is
-/// given up after the first calls.
+/// Of the candidates of a group the best one counts: by processor time, who takes long, and more
+/// than twice as long as that, is given up after the first calls.
 std::vector<double> measure(const std::vector<Candidate>& candidates,
                             const MeasureOptions& options);
 
