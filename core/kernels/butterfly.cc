@@ -72,6 +72,18 @@ PackedTwiddle<T>::PackedTwiddle(const ButterflyShape& shape, bool frozen, const 
   const RowShape row(shape.n, kernels.lanes);
   const int64_t levels = log2_of(shape.n), factors_of_stack = shape.nblocks * levels;
   const int64_t numbers = frozen ? shape.n : 2 * shape.n;  // of a factor
+  if (shape.layout == Layout::features_major) {            // as it is: factors, then scales
+    factor_pitch_ = numbers;
+    stack_pitch_ = factors_of_stack * numbers + (frozen ? shape.n : 0);
+    data_ = Buffer(static_cast<size_t>(shape.nstacks * stack_pitch_) * sizeof(T));
+    T* to = data_.as<T>();
+    for (int64_t stack = 0; stack < shape.nstacks; ++stack) {
+      to =
+          std::copy_n(factors + stack * factors_of_stack * numbers, factors_of_stack * numbers, to);
+      if (frozen) to = std::copy_n(scales + stack * shape.n, shape.n, to);
+    }
+    return;
+  }
   factor_pitch_ = row.samples * numbers + kFactorGap<T>;
   stack_pitch_ = factors_of_stack * factor_pitch_ + (frozen ? row.size : 0);
   data_ = Buffer(static_cast<size_t>(shape.nstacks * stack_pitch_) * sizeof(T));
@@ -128,8 +140,8 @@ class ButterflyCall {
         twiddle_(twiddle) {
     const ButterflyShape& t = twiddle.shape_;
     require(t.n == s.n && t.nstacks == s.nstacks && t.nblocks == s.nblocks &&
-                t.increasing_stride == s.increasing_stride,
-            "the twiddle is packed for another shape");
+                t.increasing_stride == s.increasing_stride && t.layout == s.layout,
+            "the twiddle is packed for another shape or layout");
     require(twiddle.target_ == simd_target().data(),
             "the twiddle is packed for another SIMD target");
   }
@@ -151,10 +163,20 @@ class ButterflyCall {
                         .factor_pitch = twiddle_.factor_pitch_ * kPlanes<T>,
                         .frozen = twiddle_.frozen_,
                         .finish = {}};
-    if (plan.frozen)
-      plan.finish.scale =
-          plan.twiddle + shape.nblocks * levels * plan.factor_pitch;
+    if (plan.frozen) plan.finish.scale = plan.twiddle + shape.nblocks * levels * plan.factor_pitch;
     return plan;
+  }
+  ColumnsPlan<T> columns_plan(int64_t stack, int vectors, const ButterflyEnd<T>& end) const {
+    const T* first = twiddle_.data_.template as<T>() + stack * twiddle_.stack_pitch_;
+    return {.levels = levels,
+            .nblocks = shape.nblocks,
+            .increasing_stride = shape.increasing_stride,
+            .vectors = vectors,
+            .twiddle = reals(first),
+            .frozen = twiddle_.frozen_,
+            .scale = twiddle_.frozen_ ? reals(first + factors() * twiddle_.factor_pitch_) : nullptr,
+            .bias = end.bias ? reals(end.bias + stack * shape.n) : nullptr,
+            .relu = end.relu};
   }
   int64_t factors() const { return shape.nblocks * levels; }
   int64_t factor_pitch() const { return twiddle_.factor_pitch_; }
@@ -208,6 +230,7 @@ class ButterflyCall {
       for (int64_t i = 0; i < width; ++i) to[i] = add ? to[i] + from[i] : from[i];
     });
   }
+
  private:
   template <class Body>
   void for_each_sample(T* stage, int64_t first, int64_t count, const Body& body) const {
@@ -313,15 +336,55 @@ void forward(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<
       plan.finish.relu = end.relu;
       plan.finish.stream = stream;
       T* stack_y = y + stack * s.n;
-      call.kernels.forward(
-          plan, call.gather(x_stage, x, first, count, s.in_features, s.in_features),
-          call.staged() ? call.stage_view(y_stage)
-                        : call.view(stack_y, first, s.out_features, kept),
-          reals(scratch));
+      call.kernels.forward(plan,
+                           call.gather(x_stage, x, first, count, s.in_features, s.in_features),
+                           call.staged() ? call.stage_view(y_stage)
+                                         : call.view(stack_y, first, s.out_features, kept),
+                           reals(scratch));
       if (call.staged()) call.scatter(y_stage, stack_y, first, count, s.out_features, kept);
     }
   };
   parallel_for(tiles * s.nstacks, std::cref(body), grain(call.row_nanoseconds() * double(tile)));
+}
+
+/// Features-major. Tiles of two vectors of columns where there are as many: one alone would be
+/// bound by the loads of the twiddle.
+template <class T>
+void forward_columns(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<T>& end) {
+  const ButterflyShape& s = call.shape;
+  const int64_t lanes = call.kernels.lanes, most = call.kernels.max_columns;
+  const int64_t vectors = ceil_div(s.batch, lanes), tiles = ceil_div(vectors, most);
+  const auto body = [&](int64_t begin, int64_t task_end) {
+    const int64_t width = most * lanes;
+    const Buffer buffer(static_cast<size_t>((2 * s.n + s.in_features) * width) * sizeof(T));
+    T *scratch = buffer.as<T>(), *y_stage = scratch + s.n * width, *x_stage = y_stage + s.n * width;
+    for (int64_t task = begin; task < task_end; ++task) {
+      const int64_t stack = task % s.nstacks, tile = task / s.nstacks, kept = call.kept(stack);
+      if (kept == 0) continue;
+      const int64_t first = vectors * tile / tiles * lanes;
+      const int64_t last = std::min(vectors * (tile + 1) / tiles * lanes, s.batch);
+      const int64_t columns = ceil_div(last - first, lanes) * lanes;
+      T* stack_y = y + stack * s.n * s.batch + first;
+      Columns<T> from = {reals(x + first), s.batch, false, std::min(s.in_features, s.n)};
+      Columns<T> to = {reals(stack_y), s.batch, false, kept};
+      const bool staged = first + columns > s.batch;
+      if (staged) {
+        for (int64_t f = 0; f < from.features; ++f) {
+          T* row = std::copy_n(x + f * s.batch + first, last - first, x_stage + f * columns);
+          std::fill(row, x_stage + (f + 1) * columns, T(0));
+        }
+        from = {reals(x_stage), columns, false, from.features};
+        to = {reals(y_stage), columns, false, kept};
+      }
+      call.kernels.forward_columns(call.columns_plan(stack, static_cast<int>(columns / lanes), end),
+                                   from, to, reals(scratch));
+      if (staged)
+        for (int64_t f = 0; f < kept; ++f)
+          std::copy_n(y_stage + f * columns, last - first, stack_y + f * s.batch);
+    }
+  };
+  const double nanoseconds = call.row_nanoseconds() * double(most * lanes);
+  parallel_for(tiles * s.nstacks, std::cref(body), grain(nanoseconds));
 }
 
 // ---------------------------------------------------------------- backward
@@ -396,8 +459,7 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
       const int64_t chunk_end = call.rows * (chunk + 1) / chunks;
       for (int64_t first = chunk_begin; first < chunk_end; first += tile) {
         const int64_t count = std::min(tile, chunk_end - first);
-        const Rows<T> x_rows =
-            call.gather(x_stage, x, first, count, s.in_features, s.in_features);
+        const Rows<T> x_rows = call.gather(x_stage, x, first, count, s.in_features, s.in_features);
         for (int64_t stack = 0; stack < s.nstacks; ++stack) {
           const int64_t kept = call.kept(stack), offset = stack * s.n;
           const auto from_y = [&](T* stage, const T* array) {
@@ -420,8 +482,7 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
               direct ? call.view(gradients.x, first, s.in_features, s.in_features)
                      : call.stage_view(grad_stage),
               first > chunk_begin,
-              reals(sums.as<T>() + chunk * sums_size + stack * call.stack_pitch()),
-              reals(scratch));
+              reals(sums.as<T>() + chunk * sums_size + stack * call.stack_pitch()), reals(scratch));
           if (gradients.x && !direct)
             call.scatter(grad_stage, gradients.x, first, count, s.in_features, s.in_features,
                          stack > 0);
@@ -448,7 +509,8 @@ void butterfly_forward(const ButterflyShape& shape, const PackedTwiddle<T>& twid
   check(shape);
   if (shape.batch == 0) return;
   if (shape.n == 1) return identity(shape, x, y, end);
-  forward(ButterflyCall<T>(shape, twiddle), x, y, end);
+  const ButterflyCall<T> call(shape, twiddle);
+  shape.layout == Layout::rows ? forward(call, x, y, end) : forward_columns(call, x, y, end);
 }
 
 template <class T>
@@ -459,15 +521,14 @@ void butterfly_forward(const ButterflyShape& shape, const T* twiddle, const T* x
 
 template <class T>
 void butterfly_backward(const ButterflyShape& shape, const PackedTwiddle<T>& twiddle, const T* x,
-                        const T* relu_y, const T* grad_y,
-                        const ButterflyGradients<T>& gradients) {
+                        const T* relu_y, const T* grad_y, const ButterflyGradients<T>& gradients) {
   check(shape);
   require(shape.layout == Layout::rows, "backward needs the layout rows");
   require(!twiddle.is_frozen(), "a frozen twiddle has no gradient");
   if (shape.batch == 0) {
     if (gradients.twiddle)
-      std::fill_n(gradients.twiddle,
-                  shape.nstacks * shape.nblocks * log2_of(shape.n) * shape.n * 2, T(0));
+      std::fill_n(gradients.twiddle, shape.nstacks * shape.nblocks * log2_of(shape.n) * shape.n * 2,
+                  T(0));
     if (gradients.bias) std::fill_n(gradients.bias, shape.out_features, T(0));
   } else if (shape.n == 1) {
     identity_backward(shape, relu_y, grad_y, gradients);
@@ -483,14 +544,14 @@ void butterfly_backward(const ButterflyShape& shape, const T* twiddle, const T* 
                      grad_y, {.x = grad_x, .twiddle = grad_twiddle});
 }
 
-#define PAPILIO_INSTANTIATE(T)                                                                    \
-  template class PackedTwiddle<T>;                                                                \
-  template void butterfly_forward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, T*,   \
-                                  const ButterflyEnd<T>&);                                        \
-  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*,                  \
-                                  const ButterflyEnd<T>&);                                        \
-  template void butterfly_backward(const ButterflyShape&, const PackedTwiddle<T>&, const T*,      \
-                                   const T*, const T*, const ButterflyGradients<T>&);             \
+#define PAPILIO_INSTANTIATE(T)                                                                  \
+  template class PackedTwiddle<T>;                                                              \
+  template void butterfly_forward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, T*, \
+                                  const ButterflyEnd<T>&);                                      \
+  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*,                \
+                                  const ButterflyEnd<T>&);                                      \
+  template void butterfly_backward(const ButterflyShape&, const PackedTwiddle<T>&, const T*,    \
+                                   const T*, const T*, const ButterflyGradients<T>&);           \
   template void butterfly_backward(const ButterflyShape&, const T*, const T*, const T*, T*, T*);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)

@@ -89,10 +89,10 @@ struct ButterflyGradients {
   T* bias = nullptr;     ///< [out_features]
 };
 
-/// The gradients given grad_y[batch, out_features] = dL/dy. Complex gradients are dL/dRe + i dL/dIm,
-/// as in PyTorch. The forward values are computed anew from x, so nothing needs to be kept from the
-/// forward call but, after relu, y itself: `relu_y` is null without. The same to the last bit for
-/// every number of threads. The layout is rows, the twiddle not frozen.
+/// The gradients given grad_y[batch, out_features] = dL/dy. Complex gradients are dL/dRe + i
+/// dL/dIm, as in PyTorch. The forward values are computed anew from x, so nothing needs to be kept
+/// from the forward call but, after relu, y itself: `relu_y` is null without. The same to the last
+/// bit for every number of threads. The layout is rows, the twiddle not frozen.
 template <class T>
 void butterfly_backward(const ButterflyShape& shape, const PackedTwiddle<T>& twiddle, const T* x,
                         const T* relu_y, const T* grad_y, const ButterflyGradients<T>& gradients);

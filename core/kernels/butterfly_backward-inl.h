@@ -105,8 +105,7 @@ struct BackwardPass {
           high_level<bit>(twiddles[e], inputs[e], sums[e], g);
         },
         [&](auto level) PAPILIO_INLINE_LAMBDA {
-          if (exists(level))
-            lane_level<level>(twiddles[level], inputs[level], sums[level], g);
+          if (exists(level)) lane_level<level>(twiddles[level], inputs[level], sums[level], g);
         });
   }
 
@@ -137,7 +136,7 @@ struct BackwardPass {
       HWY_UNROLL(4)
       for (int i = 0; i < kVectors; ++i)
         store<kEdge>(columns(g)[i], grad_out, Finish<T>(), to + i * stride * grad_out.vector_pitch,
-                      vector + i * stride);
+                     vector + i * stride);
     }
     HWY_UNROLL(8)
     for (int e = 0; e < kLevels; ++e) {
@@ -155,8 +154,7 @@ struct BackwardPass {
     const Real<T>* from = rows.data + vector * rows.vector_pitch + row * rows.row_pitch;
     HWY_UNROLL(4)
     for (int i = 0; i < kVectors; ++i)
-      load<kEdge>(rows, from + i * stride * rows.vector_pitch, vector + i * stride,
-                   columns(v)[i]);
+      load<kEdge>(rows, from + i * stride * rows.vector_pitch, vector + i * stride, columns(v)[i]);
   }
 
   static HWY_NOINLINE void run(const Pass<T>& pass_, const Rows<T>& x_, const Rows<T>& grad_in_,
@@ -180,13 +178,12 @@ HWY_INLINE void run_backward(const Pass<T>& pass, const Rows<T>& x, const Rows<T
       BackwardPass<T, lanes, bits, up, slots>::run(pass, x, grad_in, grad_out, add, grad_twiddle);
     };
     const auto slots = [&](auto up) HWY_ATTR {
-      plain(x, pass) && plain(grad_in, pass) && plain(grad_out, pass)
-          ? call(up, std::true_type())
-          : call(up, std::false_type());
+      plain(x, pass) && plain(grad_in, pass) && plain(grad_out, pass) ? call(up, std::true_type())
+                                                                      : call(up, std::false_type());
     };
     pass.increasing ? slots(std::true_type()) : slots(std::false_type());
   };
-  if constexpr (kLaneLevels<T> > 0)
+  if constexpr (kLaneLevels < T >> 0)
     if (pass.lane_levels > 0) return with(std::true_type(), std::integral_constant<int, 0>());
   unroll<kBackwardBits<T>>([&](auto i) HWY_ATTR {
     if (pass.bits == i + 1) with(std::false_type(), std::integral_constant<int, i + 1>());
@@ -218,7 +215,7 @@ void gate(int64_t rows, int64_t vectors, const Rows<T>* y, const Rows<T>& grad, 
 
 template <class T>
 HWY_INLINE Schedule backward_schedule(const RowsPlan<T>& plan) {
-  return make_schedule<T>(plan.levels, kBackwardBits<T>, kBackwardLowBits<T>);
+  return make_schedule(plan.levels, kLaneLevels<T>, kBackwardBits<T>, kBackwardLowBits<T>);
 }
 
 template <class T>
@@ -233,24 +230,19 @@ void backward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& grad_y,
   const Schedule schedule = backward_schedule(plan);
   const int64_t passes = schedule.count * plan.nblocks;
   const Rows<T> gradient = scratch_rows(plan, scratch, 0);
-  const auto input = [&](int64_t i) HWY_ATTR {
-    return i == 0 ? x : scratch_rows(plan, scratch, i);
-  };
+  const auto input = [&](int64_t i)
+                         HWY_ATTR { return i == 0 ? x : scratch_rows(plan, scratch, i); };
   // First forward to the input of the last pass, then back through all of them.
-  const auto index = [&](int64_t step) HWY_ATTR {
-    return step < passes - 1 ? step : 2 * passes - 2 - step;
-  };
+  const auto index = [&](int64_t step)
+                         HWY_ATTR { return step < passes - 1 ? step : 2 * passes - 2 - step; };
   const auto get = [&](int64_t step) HWY_ATTR { return make_pass(plan, schedule, index(step)); };
-  depth_first(2 * passes - 1, row_parts(schedule), get,
-              [&](int64_t step, int64_t begin, int64_t end) HWY_ATTR {
-                const int64_t i = index(step);
-                Pass<T> pass = get(step);
-                pass.begin = begin, pass.end = end;
-                if (step < passes - 1) return run_forward(pass, input(i), input(i + 1));
-                run_backward(pass, input(i), i == passes - 1 ? grad_y : gradient,
-                             i == 0 ? grad_x : gradient, add,
-                             grad_twiddle + (pass.twiddle - plan.twiddle));
-              });
+  depth_first<T>(
+      2 * passes - 1, row_parts(schedule), get, [&](int64_t step, const Pass<T>& pass) HWY_ATTR {
+        const int64_t i = index(step);
+        if (step < passes - 1) return run_forward(pass, input(i), input(i + 1));
+        run_backward(pass, input(i), i == passes - 1 ? grad_y : gradient,
+                     i == 0 ? grad_x : gradient, add, grad_twiddle + (pass.twiddle - plan.twiddle));
+      });
 }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE

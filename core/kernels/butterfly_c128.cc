@@ -7,7 +7,9 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
-void kernels_c128(ButterflyKernels<std::complex<double>>* k) { *k = make_kernels<std::complex<double>>(); }
+void kernels_c128(ButterflyKernels<std::complex<double>>* k) {
+  *k = make_kernels<std::complex<double>>();
+}
 }  // namespace papilio::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -7,7 +7,9 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
-void kernels_c64(ButterflyKernels<std::complex<float>>* k) { *k = make_kernels<std::complex<float>>(); }
+void kernels_c64(ButterflyKernels<std::complex<float>>* k) {
+  *k = make_kernels<std::complex<float>>();
+}
 }  // namespace papilio::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -16,7 +16,8 @@ template <class T, bool kLanes, int kBits, bool kUp, bool kFrozen, bool kSlots>
 struct ForwardPass {
   using N = Numbers<T>;
   static constexpr int kVectors = 1 << kBits;
-  static constexpr int64_t kTwiddle = (kFrozen ? 1 : 2) * N::kSlot;  // reals for a vector of a level
+  static constexpr int64_t kTwiddle =
+      (kFrozen ? 1 : 2) * N::kSlot;  // reals for a vector of a level
   static constexpr int kFit = kDataRegisters / (kVectors * N::kPlanes);
   static constexpr int kRows = kFit < 1 ? 1 : kFit > 4 ? 4 : kFit;  // that share a load of twiddles
 
@@ -90,8 +91,7 @@ struct ForwardPass {
     Real<T>* to = out.data + vector * out.vector_pitch + row * out.row_pitch;
     HWY_UNROLL(8)
     for (int i = 0; i < kVectors; ++i)
-      store<kEdge>(x[i], out, pass.finish, to + i * stride * out.vector_pitch,
-                    vector + i * stride);
+      store<kEdge>(x[i], out, pass.finish, to + i * stride * out.vector_pitch, vector + i * stride);
   }
 
   template <Edge kEdge>
@@ -143,7 +143,7 @@ HWY_INLINE void run_forward(const Pass<T>& pass, const Rows<T>& in, const Rows<T
   };
   unroll<kForwardBits<T> + 1>([&](auto bits) HWY_ATTR {
     if (pass.bits != bits) return;
-    if constexpr (kLaneLevels<T> > 0)
+    if constexpr (kLaneLevels < T >> 0)
       if (pass.lane_levels > 0) return with(std::true_type(), bits);
     if constexpr (bits > 0) with(std::false_type(), bits);
   });
@@ -151,17 +151,18 @@ HWY_INLINE void run_forward(const Pass<T>& pass, const Rows<T>& in, const Rows<T
 
 template <class T>
 void forward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T>* scratch) {
-  const Schedule schedule = make_schedule<T>(plan.levels, kForwardBits<T>, kForwardBits<T>);
+  const Schedule schedule =
+      make_schedule(plan.levels, kLaneLevels<T>, kForwardBits<T>, kForwardBits<T>);
   const Rows<T> tile = scratch_rows(plan, scratch, 0);
   const int64_t passes = schedule.count * plan.nblocks;
-  const auto get = [&](int64_t i) HWY_ATTR { return make_pass(plan, schedule, i); };
-  depth_first(passes, row_parts(schedule), get,
-              [&](int64_t i, int64_t begin, int64_t end) HWY_ATTR {
-                Pass<T> pass = get(i);
-                pass.begin = begin, pass.end = end;
-                if (i == passes - 1) pass.finish = plan.finish;
-                run_forward(pass, i == 0 ? x : tile, i == passes - 1 ? y : tile);
-              });
+  const auto get = [&](int64_t i) HWY_ATTR {
+    Pass<T> pass = make_pass(plan, schedule, i);
+    if (i == passes - 1) pass.finish = plan.finish;
+    return pass;
+  };
+  depth_first<T>(passes, row_parts(schedule), get, [&](int64_t i, const Pass<T>& pass) HWY_ATTR {
+    run_forward(pass, i == 0 ? x : tile, i == passes - 1 ? y : tile);
+  });
 }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE

@@ -16,9 +16,9 @@ struct FrozenTwiddle {
 
 /// A factorisation is unique up to diagonal scalings between its factors (Zheng, Riccietti and
 /// Gribonval, "Efficient identification of butterfly sparse matrix factorizations"): with S the
-/// scaling of the inputs, [[a, b], [c, d]] S = diag(a S_p, d S_q) [[1, b S_q / (a S_p)], [c S_p / (d
-/// S_q), 1]], and the first diagonal is the scaling of the next factor's inputs. Computed in double
-/// precision.
+/// scaling of the inputs, [[a, b], [c, d]] S = diag(a S_p, d S_q) [[1, b S_q / (a S_p)], [c S_p /
+/// (d S_q), 1]], and the first diagonal is the scaling of the next factor's inputs. Computed in
+/// double precision.
 ///
 /// A diagonal entry that is too small beside its neighbour to divide by is taken to be 2^-26 of it
 /// (T double: 2^-55), below what rounding in T does to the result.

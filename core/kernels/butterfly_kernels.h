@@ -53,9 +53,34 @@ struct RowsPlan {
   Finish<T> finish = {};
 };
 
+/// Features-major numbers in memory: feature f of column c is number f * pitch + c, or stands in
+/// slots when planar. The first `features` are there: the others read as zero and are not written.
+template <class T>
+struct Columns {
+  Real<T>* data;
+  int64_t pitch;
+  bool planar;
+  int64_t features;
+};
+
+/// The butterfly of one stack over a tile of columns.
+template <class T>
+struct ColumnsPlan {
+  int levels;  ///< log2 n
+  int64_t nblocks;
+  bool increasing_stride;
+  int vectors;  ///< of columns, 1 ... max_columns
+  /// The caller's factors [nblocks, log2 n, n/2, 2, 2], or frozen [nblocks, log2 n, n/2, 2].
+  const Real<T>* twiddle;
+  bool frozen;
+  const Real<T>*scale = nullptr, *bias = nullptr;  ///< [n], as Finish has it; or null
+  bool relu = false;
+};
+
 template <class T>
 struct ButterflyKernels {
   int lanes;
+  int max_columns;  ///< vectors of a tile of columns
 
   /// Packs the matrices [pairs, 2, 2] of the factor of stride 2^level, pairs = vectors * lanes / 2.
   /// Frozen: packs the pairs [pairs, 2] of the upper right and the lower left entry.
@@ -67,6 +92,10 @@ struct ButterflyKernels {
 
   /// y from x; `scratch` is rows * vectors slots. x and y may not overlap.
   void (*forward)(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T>* scratch);
+
+  /// The same of columns; `scratch` is n * vectors slots.
+  void (*forward_columns)(const ColumnsPlan<T>& plan, const Columns<T>& x, const Columns<T>& y,
+                          Real<T>* scratch);
 
   /// out, planar, is grad where y > 0 (everywhere if y is null). Adds its rows to the slots of
   /// bias_sums, one a vector, unless null.

@@ -94,8 +94,7 @@ void unpack_sum(int level, int64_t vectors, const Real<T>* packed, int64_t parts
   const auto sum = [&](int64_t slot) HWY_ATTR {
     const Real<T>* p = packed + slot * N::kSlot;
     N total = N::load(p);
-    for (int64_t part = 1; part < parts; ++part)
-      total = add(total, N::load(p + part * part_pitch));
+    for (int64_t part = 1; part < parts; ++part) total = add(total, N::load(p + part * part_pitch));
     return total;
   };
   if (level < kLaneLevels<T>) {

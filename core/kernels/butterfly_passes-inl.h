@@ -1,10 +1,11 @@
-// What the passes of forward and backward share: which factors a pass does, on which vectors, and how
-// rows are loaded and stored. Compiled once for each SIMD target.
+// What the passes of forward and backward share: which factors a pass does, on which vectors, and
+// how rows are loaded and stored. Compiled once for each SIMD target.
 //
-// A factor of stride >= lanes mixes whole vectors: the partner of vector v is vector v XOR stride. For
-// a smaller stride s the partner of a lane is lane XOR s of the same vector ("lane levels"). A pass
-// does several factors on a group of vectors that stays in registers. The rows of a tile come
-// innermost: they share the loads of the twiddle and, in backward, add up its gradient in registers.
+// A factor of stride >= lanes mixes whole vectors: the partner of vector v is vector v XOR stride.
+// For a smaller stride s the partner of a lane is lane XOR s of the same vector ("lane levels"). A
+// pass does several factors on a group of vectors that stays in registers. The rows of a tile come
+// innermost: they share the loads of the twiddle and, in backward, add up its gradient in
+// registers.
 
 #if defined(PAPILIO_BUTTERFLY_PASSES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_PASSES_INL_H_
@@ -46,10 +47,10 @@ struct Pass {
   bool whole;      // mixes all of the row; other passes stay within its parts
   int64_t stride;  // of first_level, in vectors
   int64_t rows;
-  int64_t groups;               // of 2^bits vectors, in a row
-  const Real<T>* twiddle;       // of level 0
-  int64_t level_pitch;          // reals from the twiddle of a level to that of the next one
-  int64_t begin = 0, end = 0;   // the groups to do
+  int64_t groups;              // of 2^bits vectors, in a row
+  const Real<T>* twiddle;      // of level 0
+  int64_t level_pitch;         // reals from the twiddle of a level to that of the next one
+  int64_t begin = 0, end = 0;  // the groups to do
   Finish<T> finish = {};
 };
 
@@ -78,7 +79,8 @@ HWY_INLINE void load(const Rows<T>& rows, const Real<T>* p, int64_t vector,
     HWY_UNROLL(4)
     for (int r = 0; r < kCount; ++r) {
       alignas(64) Real<T> part[N::kSlot] = {};
-      if (left > 0) std::memcpy(part, p + r * rows.row_pitch, static_cast<size_t>(left) * sizeof(T));
+      if (left > 0)
+        std::memcpy(part, p + r * rows.row_pitch, static_cast<size_t>(left) * sizeof(T));
       x[r] = N::load_array(part);
     }
   }
@@ -167,12 +169,10 @@ HWY_INLINE void walk(const High& high, const Lane& lane) {
     unroll<kLow>([&](auto e) PAPILIO_INLINE_LAMBDA { lane(e); });
     unroll<kBits>([&](auto e) PAPILIO_INLINE_LAMBDA { high(e); });
   } else {
-    unroll<kBits>([&](auto i) PAPILIO_INLINE_LAMBDA {
-      high(std::integral_constant<int, kBits - 1 - i>());
-    });
-    unroll<kLow>([&](auto i) PAPILIO_INLINE_LAMBDA {
-      lane(std::integral_constant<int, kLow - 1 - i>());
-    });
+    unroll<kBits>(
+        [&](auto i) PAPILIO_INLINE_LAMBDA { high(std::integral_constant<int, kBits - 1 - i>()); });
+    unroll<kLow>([&](auto i)
+                     PAPILIO_INLINE_LAMBDA { lane(std::integral_constant<int, kLow - 1 - i>()); });
   }
 }
 
@@ -189,12 +189,11 @@ struct Schedule {
   }
 };
 
-// Passes of at most max_bits levels of stride >= lanes, about equally many in each; the first one does
-// the lane levels too, and then at most low_bits of the others.
-template <class T>
-HWY_INLINE Schedule make_schedule(int levels, int max_bits, int low_bits) {
+// Passes of at most max_bits levels of stride >= lanes, about equally many in each; the first one
+// does the lane levels too, and then at most low_bits of the others.
+HWY_INLINE Schedule make_schedule(int levels, int lane_levels, int max_bits, int low_bits) {
   Schedule s;
-  const int lanes = levels < kLaneLevels<T> ? levels : kLaneLevels<T>;
+  const int lanes = levels < lane_levels ? levels : lane_levels;
   int left = levels - lanes;
   while (s.count == 0 || left > 0) {
     const int passes = (left + max_bits - 1) / max_bits;
@@ -227,26 +226,27 @@ HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, 
   return pass;
 }
 
-// Calls body(step, begin, end) for the steps 0 ... count - 1, where get(step) is the Pass of a step:
+// Calls body(step, pass) for the steps 0 ... count - 1, where get(step) is the Pass of a step:
 // those that mix the whole row one after the other, the ones between them together on one part of
 // the row after the other, which stays in the first-level cache.
-template <class Get, class Body>
+template <class T, class Get, class Body>
 HWY_INLINE void depth_first(int64_t count, int64_t parts, const Get& get, const Body& body) {
+  constexpr int kMost = 64;  // steps between two whole ones: at most 31 before and after a turn
+  Pass<T> passes[kMost];
   for (int64_t step = 0; step < count;) {
-    if (get(step).whole) {
-      body(step, int64_t{0}, get(step).groups);
-      ++step;
-      continue;
-    }
-    int64_t end = step;
-    while (end < count && !get(end).whole) ++end;
-    const int64_t pieces = end - step > 1 ? parts : 1;
+    int steps = 0;
+    do {
+      passes[steps] = get(step + steps);
+    } while (!passes[steps++].whole && step + steps < count && steps < kMost);
+    if (steps > 1 && passes[steps - 1].whole) --steps;
+    const int64_t pieces = steps > 1 ? parts : 1;
     for (int64_t piece = 0; piece < pieces; ++piece)
-      for (int64_t s = step; s < end; ++s) {
-        const int64_t groups = get(s).groups / pieces;
-        body(s, piece * groups, (piece + 1) * groups);
+      for (int s = 0; s < steps; ++s) {
+        const int64_t groups = passes[s].groups / pieces;
+        passes[s].begin = piece * groups, passes[s].end = (piece + 1) * groups;
+        body(step + s, passes[s]);
       }
-    step = end;
+    step += steps;
   }
 }
 

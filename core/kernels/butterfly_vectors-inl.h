@@ -1,4 +1,5 @@
-// Vectors of real and complex numbers for the butterfly kernels. Compiled once for each SIMD target.
+// Vectors of real and complex numbers for the butterfly kernels. Compiled once for each SIMD
+// target.
 //
 // A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot":
 // kSlot reals, the real parts before the imaginary ones.
@@ -107,6 +108,7 @@ struct Numbers {
   V re;
 
   static HWY_INLINE Numbers zero() { return {hn::Zero(Tag<T>())}; }
+  static HWY_INLINE Numbers broadcast(const T* number) { return {hn::Set(Tag<T>(), *number)}; }
   static HWY_INLINE Numbers load(const T* slot) { return {hn::LoadU(Tag<T>(), slot)}; }
   HWY_INLINE void store(T* slot) const { hn::StoreU(re, Tag<T>(), slot); }
   // The same for numbers as they stand in the caller's arrays.
@@ -144,6 +146,9 @@ struct Numbers<std::complex<R>> {
   V re, im;
 
   static HWY_INLINE Numbers zero() { return {hn::Zero(Tag<R>()), hn::Zero(Tag<R>())}; }
+  static HWY_INLINE Numbers broadcast(const R* number) {
+    return {hn::Set(Tag<R>(), number[0]), hn::Set(Tag<R>(), number[1])};
+  }
   static HWY_INLINE Numbers load(const R* slot) {
     return {hn::LoadU(Tag<R>(), slot), hn::LoadU(Tag<R>(), slot + kLanes)};
   }
