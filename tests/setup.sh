@@ -2,7 +2,7 @@
 # Installs the Debian packages that Papilio needs and that are missing. When none is missing it does nothing and needs no
 # network. This is the one list of packages.
 #
-#   bash tests/setup.sh [build] [data] [test] [bench] [format] [deep]      (default: build test)
+#   bash tests/setup.sh [build] [data] [test] [bench] [format] [deep] [peers]      (default: build test)
 #
 #   build   compiler, build tools, libraries: all it takes to build the library and the executables
 #   data    Fashion-MNIST, 30 MB
@@ -10,6 +10,7 @@
 #   bench   what the benchmarks use besides
 #   format  clang-format
 #   deep    clang, its sanitizers and clang-tidy
+#   peers   PyTorch, which tests/peers compares with: 570 MB
 #
 # PAPILIO_SKIP_SETUP=1 turns it off, for systems whose packages have other names.
 set -euo pipefail
@@ -22,6 +23,7 @@ declare -A packages=(
   [bench]="libbenchmark-dev libfftw3-dev"
   [format]="clang-format"
   [deep]="clang clang-tidy libclang-rt-dev"
+  [peers]="python3 python3-torch"
 )
 
 fail() {
@@ -33,7 +35,7 @@ fail() {
 (($# > 0)) || set -- build test
 wanted=()
 for group in "$@"; do
-  [[ -n ${packages[$group]:-} ]] || fail "unknown group '$group'; the groups are: build data test bench format deep"
+  [[ -n ${packages[$group]:-} ]] || fail "unknown group '$group'; the groups are: build data test bench format deep peers"
   read -r -d '' -a names <<<"${packages[$group]}" || true
   wanted+=("${names[@]}")
 done
