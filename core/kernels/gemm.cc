@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "papilio/core/dtype.h"
+#include "papilio/core/kernels/dots.h"
 #include "papilio/core/kernels/onednn-inl.h"
 #include "papilio/core/threads.h"
 
@@ -211,6 +212,26 @@ void onednn_matmul(const GemmShape& s, const float* a, const float* b, float* c,
   });
 }
 
+/// oneDNN's BLAS interface: the product without a bias.
+void onednn_sgemm(const GemmShape& s, const float* a, const float* b, float* c) {
+  const auto status =
+      dnnl_sgemm(transposes(s.op_a) ? 'T' : 'N', transposes(s.op_b) ? 'T' : 'N', s.m, s.n, s.k, 1,
+                 a, s.lda, b, s.ldb, s.accumulate ? 1.0f : 0.0f, c, s.ldc);
+  check(status == dnnl_success, "gemm: oneDNN: status ", static_cast<int>(status));
+}
+
+/// Rows that are used as they stand, against few others: the library would repack them.
+bool is_narrow(const GemmShape& s) {
+  constexpr int64_t kFewRows = 4, kFewColumns = 16, kShortest = 64;
+  return s.op_a == Op::none && s.op_b == Op::transpose && !s.accumulate && s.k >= kShortest &&
+         (s.m <= kFewRows || s.n <= kFewColumns);
+}
+
+/// A weight gradient dY^T X, for which the BLAS interface is 4 to 10 % faster than a matmul.
+bool is_weight_gradient(const GemmShape& s) {
+  return s.op_a == Op::transpose && s.op_b == Op::none;
+}
+
 /// Below this many multiplications what oneDNN does around the product costs more than the product.
 constexpr int64_t kSmall = int64_t{1} << 15;
 
@@ -224,6 +245,11 @@ void gemm(const GemmShape& shape, const T* a, const T* b, T* c, const T* bias) {
     if (bias || (s.k == 0 && !s.accumulate)) fill_rows(s, bias, c);
     return bias || s.accumulate;
   };
+  if constexpr (std::is_same_v<T, float>) {
+    if (is_narrow(s))
+      return dots({.m = s.m, .n = s.n, .k = s.k, .lda = s.lda, .ldb = s.ldb, .ldc = s.ldc}, a, b,
+                  bias, c);
+  }
   if (s.k == 0) {
     with_bias();
   } else if (s.m == 1 && !conjugates(s.op_a)) {
@@ -236,6 +262,8 @@ void gemm(const GemmShape& shape, const T* a, const T* b, T* c, const T* bias) {
   } else if constexpr (std::is_same_v<T, float>) {
     if (s.m * s.n * s.k < kSmall)
       blas_gemm(s, a, b, c, with_bias());
+    else if (is_weight_gradient(s) && !bias)
+      onednn_sgemm(s, a, b, c);
     else
       onednn_matmul(s, a, b, c, bias);
   } else {

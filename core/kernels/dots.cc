@@ -1,0 +1,175 @@
+#include "papilio/core/kernels/dots.h"
+
+#include <algorithm>
+
+#include "papilio/core/kernels/simd.h"
+#include "papilio/core/threads.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "papilio/core/kernels/dots.cc"
+#include "papilio/core/kernels/highway-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace papilio::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+
+// A tile of kRows x kColumns sums stays in registers.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kRows = 4, kColumns = 5;  // of 32 registers
+#else
+constexpr int kRows = 2, kColumns = 5;  // of 16
+#endif
+
+// The last count < kLanes numbers of a row, and zeros.
+HWY_INLINE V load_part(const float* p, int64_t count) {
+  HWY_ALIGN float part[hn::MaxLanes(D())] = {};
+  std::copy_n(p, count, part);
+  return hn::Load(D(), part);
+}
+
+template <int kM, int kN, class Load>
+HWY_INLINE void add_products(V (&sum)[kM][kN], const DotsShape& s, const float* a, const float* b,
+                             const Load& load) {
+  V x[kM];
+  HWY_UNROLL(8)
+  for (int i = 0; i < kM; ++i) x[i] = load(a + i * s.lda);
+  HWY_UNROLL(8)
+  for (int j = 0; j < kN; ++j) {
+    const V y = load(b + j * s.ldb);
+    HWY_UNROLL(8)
+    for (int i = 0; i < kM; ++i) sum[i][j] = hn::MulAdd(x[i], y, sum[i][j]);
+  }
+}
+
+template <int kM, int kN>
+void tile(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+  const D d;
+  V sum[kM][kN];
+  HWY_UNROLL(8)
+  for (int i = 0; i < kM; ++i) HWY_UNROLL(8)
+  for (int j = 0; j < kN; ++j) sum[i][j] = hn::Zero(d);
+  int64_t at = 0;
+  for (; at + kLanes <= s.k; at += kLanes)
+    add_products(sum, s, a + at, b + at, [d](const float* p) { return hn::LoadU(d, p); });
+  if (at < s.k)
+    add_products(sum, s, a + at, b + at, [&](const float* p) { return load_part(p, s.k - at); });
+  HWY_UNROLL(8)
+  for (int i = 0; i < kM; ++i) HWY_UNROLL(8)
+  for (int j = 0; j < kN; ++j)
+    c[i * s.ldc + j] = hn::GetLane(hn::SumOfLanes(d, sum[i][j])) + (bias ? bias[j] : 0.0f);
+}
+
+// The sum over the last k mod (4 kLanes) numbers. Out of line: most rows have none.
+HWY_NOINLINE float rest_of_dot(const float* a, const float* b, int64_t count) {
+  const D d;
+  V sum = hn::Zero(d);
+  int64_t at = 0;
+  for (; at + kLanes <= count; at += kLanes)
+    sum = hn::MulAdd(hn::LoadU(d, a + at), hn::LoadU(d, b + at), sum);
+  if (at < count)
+    sum = hn::MulAdd(load_part(a + at, count - at), load_part(b + at, count - at), sum);
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// One row of a: nothing is used twice, so rows of b are read one after the other, into four sums
+// that don't wait for each other.
+void dots_of_row(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+  const D d;
+  const int64_t n = s.n, k = s.k, ldb = s.ldb, whole = k / (4 * kLanes) * (4 * kLanes);
+  for (int64_t j = 0; j < n; ++j, b += ldb) {
+    V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    for (int64_t at = 0; at < whole; at += 4 * kLanes) {
+      const float *p = a + at, *q = b + at;
+      sum0 = hn::MulAdd(hn::LoadU(d, p), hn::LoadU(d, q), sum0);
+      sum1 = hn::MulAdd(hn::LoadU(d, p + kLanes), hn::LoadU(d, q + kLanes), sum1);
+      sum2 = hn::MulAdd(hn::LoadU(d, p + 2 * kLanes), hn::LoadU(d, q + 2 * kLanes), sum2);
+      sum3 = hn::MulAdd(hn::LoadU(d, p + 3 * kLanes), hn::LoadU(d, q + 3 * kLanes), sum3);
+    }
+    const V sum = hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3));
+    c[j] = hn::GetLane(hn::SumOfLanes(d, sum)) + (bias ? bias[j] : 0.0f);
+    if (whole < k) c[j] += rest_of_dot(a + whole, b + whole, k - whole);
+  }
+}
+
+template <int kM>
+void tiles_of_rows(const DotsShape& s, const float* a, const float* b, const float* bias,
+                   float* c) {
+  for (int64_t j = 0; j < s.n; j += kColumns) {
+    const auto part = [&](auto run) { run(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j); };
+    switch (std::min<int64_t>(kColumns, s.n - j)) {
+      case 1:
+        part(tile<kM, 1>);
+        break;
+      case 2:
+        part(tile<kM, 2>);
+        break;
+      case 3:
+        part(tile<kM, 3>);
+        break;
+      case 4:
+        part(tile<kM, 4>);
+        break;
+      default:
+        part(tile<kM, kColumns>);
+        break;
+    }
+  }
+}
+
+void dots_in_tiles(const DotsShape& s, const float* a, const float* b, const float* bias,
+                   float* c) {
+  for (int64_t i = 0; i < s.m; i += kRows) {
+    const auto part = [&](auto run) { run(s, a + i * s.lda, b, bias, c + i * s.ldc); };
+    switch (std::min<int64_t>(kRows, s.m - i)) {
+      case 1:
+        part(tiles_of_rows<1>);
+        break;
+      case 2:
+        part(tiles_of_rows<2>);
+        break;
+      case 3:
+        part(tiles_of_rows<3>);
+        break;
+      default:
+        part(tiles_of_rows<kRows>);
+        break;
+    }
+  }
+}
+
+}  // namespace papilio::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace papilio::kernels {
+
+HWY_EXPORT(dots_of_row);
+HWY_EXPORT(dots_in_tiles);
+
+void dots(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+  ensure_simd_target();
+  const auto serial =
+      s.m == 1 ? HWY_DYNAMIC_DISPATCH(dots_of_row) : HWY_DYNAMIC_DISPATCH(dots_in_tiles);
+  const bool by_rows = s.m > s.n;
+  // Matrices of less than 4 MB are read sooner by one thread than a second one is woken up.
+  const int64_t grain =
+      std::max<int64_t>(1, (int64_t{1} << 21) / std::max<int64_t>(s.k * (by_rows ? s.n : s.m), 1));
+  parallel_for(
+      by_rows ? s.m : s.n,
+      [&](int64_t begin, int64_t end) {
+        DotsShape part = s;
+        (by_rows ? part.m : part.n) = end - begin;
+        if (by_rows)
+          serial(part, a + begin * s.lda, b, bias, c + begin * s.ldc);
+        else
+          serial(part, a, b + begin * s.ldb, bias ? bias + begin : nullptr, c + begin);
+      },
+      grain);
+}
+
+}  // namespace papilio::kernels
+#endif
