@@ -95,49 +95,39 @@ void dots_of_row(const DotsShape& s, const float* a, const float* b, const float
   }
 }
 
+using Tile = void (*)(const DotsShape& s, const float* a, const float* b, const float* bias,
+                      float* c);
 template <int kM>
-void tiles_of_rows(const DotsShape& s, const float* a, const float* b, const float* bias,
-                   float* c) {
-  for (int64_t j = 0; j < s.n; j += kColumns) {
-    const auto part = [&](auto run) { run(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j); };
-    switch (std::min<int64_t>(kColumns, s.n - j)) {
-      case 1:
-        part(tile<kM, 1>);
-        break;
-      case 2:
-        part(tile<kM, 2>);
-        break;
-      case 3:
-        part(tile<kM, 3>);
-        break;
-      case 4:
-        part(tile<kM, 4>);
-        break;
-      default:
-        part(tile<kM, kColumns>);
-        break;
-    }
+Tile tile_of_rows(int64_t columns) {
+  constexpr Tile kTiles[kColumns] = {tile<kM, 1>, tile<kM, 2>, tile<kM, 3>, tile<kM, 4>,
+                                     tile<kM, 5>};
+  return kTiles[std::min<int64_t>(columns, kColumns) - 1];
+}
+Tile tile_of(int64_t rows, int64_t columns) {
+  switch (std::min<int64_t>(rows, kRows)) {
+    case 1:
+      return tile_of_rows<1>(columns);
+    case 2:
+      return tile_of_rows<2>(columns);
+    case 3:
+      return tile_of_rows<std::min(3, kRows)>(columns);
+    default:
+      return tile_of_rows<kRows>(columns);
   }
 }
 
 void dots_in_tiles(const DotsShape& s, const float* a, const float* b, const float* bias,
                    float* c) {
-  for (int64_t i = 0; i < s.m; i += kRows) {
-    const auto part = [&](auto run) { run(s, a + i * s.lda, b, bias, c + i * s.ldc); };
-    switch (std::min<int64_t>(kRows, s.m - i)) {
-      case 1:
-        part(tiles_of_rows<1>);
-        break;
-      case 2:
-        part(tiles_of_rows<2>);
-        break;
-      case 3:
-        part(tiles_of_rows<3>);
-        break;
-      default:
-        part(tiles_of_rows<kRows>);
-        break;
-    }
+  const auto run = [&](int64_t i, int64_t j) {
+    tile_of(s.m - i, s.n - j)(s, a + i * s.lda, b + j * s.ldb, bias ? bias + j : nullptr,
+                              c + i * s.ldc + j);
+  };
+  if (s.m < s.n) {  // the longer matrix is read once, the other stays in a cache
+    for (int64_t j = 0; j < s.n; j += kColumns)
+      for (int64_t i = 0; i < s.m; i += kRows) run(i, j);
+  } else {
+    for (int64_t i = 0; i < s.m; i += kRows)
+      for (int64_t j = 0; j < s.n; j += kColumns) run(i, j);
   }
 }
 

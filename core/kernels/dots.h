@@ -1,5 +1,6 @@
-// Products of a matrix with a transposed one that has few rows: what gemm() uses for a batch of one
-// and for layers of few outputs. Both are limited by reading rows, which libraries first repack.
+// Products of a matrix with a transposed one, where one of them has few rows: what gemm() uses for
+// small batches and for layers of few outputs. Both are limited by reading the other one, which
+// libraries first repack.
 #pragma once
 
 #include <cstdint>

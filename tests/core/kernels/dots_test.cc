@@ -49,7 +49,7 @@ class Dots : public ::testing::Test {
 TEST_F(Dots, AreRightOnEveryTarget) {
   for (const std::string& target : simd_targets()) {
     set_simd_target(target);
-    for (const int64_t m : {1, 2, 3, 4, 5, 9})
+    for (const int64_t m : {1, 2, 3, 4, 7, 9})
       for (const int64_t n : {1, 2, 3, 4, 5, 6, 13})
         for (const int64_t k : {1, 15, 16, 64, 83, 130}) {
           product({.m = m, .n = n, .k = k, .lda = k, .ldb = k, .ldc = n}, false);
