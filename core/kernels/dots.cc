@@ -31,6 +31,33 @@ HWY_INLINE V load_part(const float* p, int64_t count) {
   return hn::Load(D(), part);
 }
 
+#if HWY_TARGET == HWY_SCALAR
+constexpr int kGroup = 1;
+using Sums = D;
+HWY_INLINE V sums_of_lanes(const V (&v)[1]) { return v[0]; }
+#else
+constexpr int kGroup = 4;
+using Sums = hn::Full128<float>;
+
+template <class DV>
+HWY_INLINE hn::Vec<Sums> sum_of_blocks(DV d, hn::Vec<DV> v) {
+  if constexpr (hn::MaxLanes(DV()) == 4) {
+    return v;
+  } else {
+    const hn::Half<DV> half;
+    return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+// Lane i is the sum of the lanes of v[i], in an order that doesn't depend on i.
+HWY_INLINE hn::Vec<Sums> sums_of_lanes(const V (&v)[4]) {
+  const D d;
+  const V even = hn::Add(hn::InterleaveLower(d, v[0], v[2]), hn::InterleaveUpper(d, v[0], v[2]));
+  const V odd = hn::Add(hn::InterleaveLower(d, v[1], v[3]), hn::InterleaveUpper(d, v[1], v[3]));
+  return sum_of_blocks(
+      d, hn::Add(hn::InterleaveLower(d, even, odd), hn::InterleaveUpper(d, even, odd)));
+}
+#endif
+
 template <int kM, int kN, class Load>
 HWY_INLINE void add_products(V (&sum)[kM][kN], const DotsShape& s, const float* a, const float* b,
                              const Load& load) {
@@ -50,17 +77,30 @@ void tile(const DotsShape& s, const float* a, const float* b, const float* bias,
   const D d;
   V sum[kM][kN];
   HWY_UNROLL(8)
-  for (int i = 0; i < kM; ++i) HWY_UNROLL(8)
-  for (int j = 0; j < kN; ++j) sum[i][j] = hn::Zero(d);
+  for (int i = 0; i < kM; ++i) {
+    HWY_UNROLL(8)
+    for (int j = 0; j < kN; ++j) sum[i][j] = hn::Zero(d);
+  }
   int64_t at = 0;
   for (; at + kLanes <= s.k; at += kLanes)
     add_products(sum, s, a + at, b + at, [d](const float* p) { return hn::LoadU(d, p); });
   if (at < s.k)
     add_products(sum, s, a + at, b + at, [&](const float* p) { return load_part(p, s.k - at); });
-  HWY_UNROLL(8)
-  for (int i = 0; i < kM; ++i) HWY_UNROLL(8)
-  for (int j = 0; j < kN; ++j)
-    c[i * s.ldc + j] = hn::GetLane(hn::SumOfLanes(d, sum[i][j])) + (bias ? bias[j] : 0.0f);
+  // The sums of a tile one after the other, and zeros, in groups.
+  constexpr int kCount = kM * kN, kGroups = (kCount + kGroup - 1) / kGroup;
+  HWY_ALIGN float totals[kGroups * kGroup];
+  HWY_UNROLL(32)
+  for (int g = 0; g < kGroups; ++g) {
+    V group[kGroup];
+    HWY_UNROLL(4)
+    for (int t = 0; t < kGroup; ++t) {
+      const int from = g * kGroup + t;
+      group[t] = from < kCount ? sum[from / kN][from % kN] : hn::Zero(d);
+    }
+    hn::Store(sums_of_lanes(group), Sums(), totals + g * kGroup);
+  }
+  for (int i = 0; i < kM; ++i)
+    for (int j = 0; j < kN; ++j) c[i * s.ldc + j] = totals[i * kN + j] + (bias ? bias[j] : 0.0f);
 }
 
 // The sum over the last k mod (4 kLanes) numbers. Out of line: most rows have none.
