@@ -17,6 +17,11 @@ endif()
 function(papilio_options target)
   # Nobody reads errno after sqrt(), and setting it keeps loops from being vectorised.
   target_compile_options(${target} PRIVATE ${PAPILIO_WARNINGS} -fno-math-errno)
+  # Highway's functions for NEON may use AES instructions, which ours never do. GCC inlines them only into what may use them
+  # too, and the constructors that it makes by itself may use what is allowed here.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    target_compile_options(${target} PRIVATE -march=armv8-a+crypto)
+  endif()
   if(PAPILIO_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PAPILIO_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)

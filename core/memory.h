@@ -41,7 +41,11 @@ class Buffer {
   }
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
-  Buffer& operator=(Buffer&&) = delete;
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
 
   void* data() const { return data_; }
   template <class T>

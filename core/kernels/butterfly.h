@@ -4,8 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "papilio/core/memory.h"
 
 namespace papilio::kernels {
+
+/// How x and y stand in memory: rows are [batch, features]; features_major is [features, batch].
+enum class Layout : uint8_t { rows, features_major };
 
 /// One butterfly multiply: rows of x through `nstacks` independent n x n butterflies, whose outputs
 /// stand side by side in y.
@@ -23,22 +29,74 @@ struct ButterflyShape {
   int64_t nblocks = 1;
   bool increasing_stride = true;
   int64_t out_features;  ///< row length of y, at most nstacks * n: the first columns are kept
+  Layout layout = Layout::rows;
 };
 
-/// y[batch, out_features] from x[batch, in_features] and twiddle[nstacks, nblocks, log2 n, n/2, 2,
-/// 2], all row-major and not overlapping. T is float, double, std::complex<float> or
+/// A twiddle in the form that the kernels of one SIMD target read. Made once for many calls.
+template <class T>
+class PackedTwiddle {
+ public:
+  /// Of twiddle[nstacks, nblocks, log2 n, n/2, 2, 2]; batch and features of `shape` don't matter.
+  PackedTwiddle(const ButterflyShape& shape, const T* twiddle);
+  /// The inference form: by diagonal scalings between the factors every 2 x 2 matrix becomes [[1,
+  /// b], [c, 1]], and one diagonal follows the last factor. That is half of the multiplications and
+  /// of the numbers, nstacks (nblocks n log2 n + n), for results that agree to rounding. None when
+  /// a scaling would leave the range of T: use the general form.
+  static std::optional<PackedTwiddle> frozen(const ButterflyShape& shape, const T* twiddle);
+
+  bool is_frozen() const { return frozen_; }
+  int64_t bytes() const { return static_cast<int64_t>(data_.bytes()); }
+
+ private:
+  PackedTwiddle(const ButterflyShape& shape, bool frozen, const T* factors, const T* scales);
+  template <class>
+  friend class ButterflyCall;
+
+  ButterflyShape shape_;
+  const char* target_;  // SIMD target
+  bool frozen_;
+  int64_t factor_pitch_, stack_pitch_;  // in numbers
+  Buffer data_;
+};
+
+/// What becomes of y at last, in the same pass over memory: y = act(y + bias).
+template <class T>
+struct ButterflyEnd {
+  const T* bias = nullptr;  ///< [out_features]
+  bool relu = false;        ///< max(y, 0), NaN stays NaN; real T only
+};
+
+/// y[batch, out_features] from x[batch, in_features], all row-major and not overlapping, or
+/// features-major as shape.layout says. T is float, double, std::complex<float> or
 /// std::complex<double>.
 ///
 /// The result is the same to the last bit for every number of threads; SIMD targets, and batches of
 /// another size, may round differently. Throws std::invalid_argument when the shape breaks a rule
-/// above.
+/// above, or the twiddle was packed for another shape or SIMD target.
 template <class T>
-void butterfly_forward(const ButterflyShape& shape, const T* twiddle, const T* x, T* y);
+void butterfly_forward(const ButterflyShape& shape, const PackedTwiddle<T>& twiddle, const T* x,
+                       T* y, const ButterflyEnd<T>& end = {});
+/// The same with twiddle[nstacks, nblocks, log2 n, n/2, 2, 2].
+template <class T>
+void butterfly_forward(const ButterflyShape& shape, const T* twiddle, const T* x, T* y,
+                       const ButterflyEnd<T>& end = {});
 
-/// The gradients of a real loss L, given grad_y[batch, out_features] = dL/dy: grad_x as x,
-/// grad_twiddle as twiddle. Either may be null; both are overwritten. Complex gradients are dL/dRe
-/// + i dL/dIm, as in PyTorch. The forward values are computed anew from x, so nothing needs to be
-/// kept from the forward call. The same to the last bit for every number of threads.
+/// Gradients of a real loss L, each overwritten, or null if unwanted.
+template <class T>
+struct ButterflyGradients {
+  T* x = nullptr;        ///< as x
+  T* twiddle = nullptr;  ///< [nstacks, nblocks, log2 n, n/2, 2, 2]
+  T* bias = nullptr;     ///< [out_features]
+};
+
+/// The gradients given grad_y[batch, out_features] = dL/dy. Complex gradients are dL/dRe + i dL/dIm,
+/// as in PyTorch. The forward values are computed anew from x, so nothing needs to be kept from the
+/// forward call but, after relu, y itself: `relu_y` is null without. The same to the last bit for
+/// every number of threads. The layout is rows, the twiddle not frozen.
+template <class T>
+void butterfly_backward(const ButterflyShape& shape, const PackedTwiddle<T>& twiddle, const T* x,
+                        const T* relu_y, const T* grad_y, const ButterflyGradients<T>& gradients);
+/// The same with twiddle[nstacks, nblocks, log2 n, n/2, 2, 2], without relu and bias.
 template <class T>
 void butterfly_backward(const ButterflyShape& shape, const T* twiddle, const T* x, const T* grad_y,
                         T* grad_x, T* grad_twiddle);

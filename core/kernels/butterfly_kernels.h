@@ -1,8 +1,8 @@
-// What butterfly.cc, which is compiled once, and butterfly_simd.cc, compiled for every SIMD target,
-// know of each other. Internal to the kernels.
+// What butterfly.cc, which is compiled once, and the sources compiled for every SIMD target know of
+// each other. Internal to the kernels.
 //
-// Vectors hold `lanes` consecutive elements of one row. Rows have at least two vectors: when n is
-// smaller, several samples make up one row.
+// Vectors hold `lanes` consecutive numbers of one row. When n is smaller than that, several samples
+// make up one row. A vector in memory is a "slot": the real parts, then the imaginary ones.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,25 @@ template <class T>
 using Real = real_type<T>;
 
 /// Rows of vectors in memory. Vector v of row r begins at data + v * vector_pitch + r * row_pitch,
-/// which count reals. `planar` vectors keep their real parts before their imaginary ones, others
-/// are as std::complex.
+/// which count reals. `planar` vectors are slots, others are as std::complex. The first `width`
+/// numbers of a row are there: the others read as zero and are not written.
 template <class T>
 struct Rows {
   Real<T>* data;
   int64_t vector_pitch, row_pitch;
   bool planar;
+  int64_t width;
+};
+
+/// What becomes of a result before it is stored: times scale, plus bias, rectified. Both are arrays
+/// of slots, one a vector, or null.
+template <class T>
+struct Finish {
+  const Real<T>* scale = nullptr;
+  const Real<T>* bias = nullptr;
+  bool relu = false;    ///< real T only
+  bool stream = false;  ///< stores that bypass the caches, which need aligned whole vectors
+  bool any() const { return scale || bias || relu || stream; }
 };
 
 /// The butterfly of one stack over some rows.
@@ -32,34 +44,39 @@ struct RowsPlan {
   int64_t nblocks;
   bool increasing_stride;
   int64_t rows;
-  /// [nblocks, levels, vectors / 2 * lanes, 2, 2], `packed` or as the caller's.
+  /// Packed factors in the order of application, `factor_pitch` reals apart. A factor has for each
+  /// vector the slots D and O: it makes y = D x + O x', where x' are the partners of x. A frozen
+  /// one has O only, and D = 1.
   const Real<T>* twiddle;
-  bool packed;
+  int64_t factor_pitch;
+  bool frozen;
+  Finish<T> finish = {};
 };
 
 template <class T>
 struct ButterflyKernels {
   int lanes;
-  int64_t forward_tile,
-      backward_tile;    ///< about the size in bytes of the rows that are worked on together
-  int64_t packed_rows;  ///< packing the twiddle pays from this number of rows
 
-  /// Turns lanes * count matrices [2, 2] into `count` times four vectors.
-  void (*pack)(const Real<T>* matrices, int64_t count, Real<T>* packed);
-  /// The way back, from the sum of `parts` packed arrays, part_pitch reals apart, added up in
-  /// order.
-  void (*unpack_sum)(const Real<T>* packed, int64_t parts, int64_t part_pitch, int64_t count,
-                     Real<T>* matrices);
+  /// Packs the matrices [pairs, 2, 2] of the factor of stride 2^level, pairs = vectors * lanes / 2.
+  /// Frozen: packs the pairs [pairs, 2] of the upper right and the lower left entry.
+  void (*pack)(int level, int64_t vectors, bool frozen, const T* matrices, Real<T>* packed);
+  /// The way back, from the sum of `parts` packed factors, part_pitch reals apart, added up in
+  /// order; never frozen.
+  void (*unpack_sum)(int level, int64_t vectors, const Real<T>* packed, int64_t parts,
+                     int64_t part_pitch, T* matrices);
 
   /// y from x; `scratch` is rows * vectors slots. x and y may not overlap.
   void (*forward)(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T>* scratch);
 
-  /// The number of slots (vectors) of scratch for each vector of the rows that backward needs.
+  /// out, planar, is grad where y > 0 (everywhere if y is null). Adds its rows to the slots of
+  /// bias_sums, one a vector, unless null.
+  void (*gate)(int64_t rows, int64_t vectors, const Rows<T>* y, const Rows<T>& grad,
+               const Rows<T>& out, Real<T>* bias_sums);
+  /// The number of slots of scratch for each vector of the rows that backward needs.
   int64_t (*backward_scratch)(const RowsPlan<T>& plan);
-  /// grad_x from grad_y and x. Adds to grad_twiddle, which is packed like the twiddle; that must be
-  /// packed.
+  /// grad_x from grad_y and x. Adds to grad_twiddle, packed as the twiddle, or overwrites it.
   void (*backward)(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& grad_y,
-                   const Rows<T>& grad_x, Real<T>* grad_twiddle, Real<T>* scratch);
+                   const Rows<T>& grad_x, bool add, Real<T>* grad_twiddle, Real<T>* scratch);
 };
 
 /// The kernels of the SIMD target in use.

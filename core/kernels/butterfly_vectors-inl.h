@@ -1,5 +1,4 @@
-// Vectors of real and complex numbers, and the lane exchanges of the butterfly kernels. Compiled
-// once for each SIMD target. Long because each width of vector has exchanges of its own.
+// Vectors of real and complex numbers for the butterfly kernels. Compiled once for each SIMD target.
 //
 // A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot":
 // kSlot reals, the real parts before the imaginary ones.
@@ -76,42 +75,24 @@ HWY_INLINE void split_pairs([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg<R>&
 #endif
 }
 
-// Exchanges the odd chunks of a with the even chunks of b, kChunk lanes each: a = (a0, b0, a2, b2,
-// ...) and b = (a1, b1, a3, b3, ...). It undoes itself.
-template <class R, int kChunk>
-HWY_INLINE void exchange_chunks([[maybe_unused]] Reg<R>& a, [[maybe_unused]] Reg<R>& b) {
-#if HWY_TARGET != HWY_SCALAR
-  const Tag<R> d;
-  constexpr int kBytes = kChunk * sizeof(R);
-  const Reg<R> x = a, y = b;
-  if constexpr (kBytes == 4) {
-#if HWY_TARGET == HWY_AVX3
-    a = Reg<R>{_mm512_mask_moveldup_ps(x.raw, 0xAAAA, y.raw)};
-    b = Reg<R>{_mm512_mask_movehdup_ps(y.raw, 0x5555, x.raw)};
+// Lane p of the result is lane p XOR kDistance of v.
+template <class R, int kDistance>
+HWY_INLINE Reg<R> swap_lanes(Reg<R> v) {
+#if HWY_TARGET == HWY_SCALAR
+  return v;
 #else
-    a = hn::OddEven(hn::DupEven(y), x);
-    b = hn::OddEven(y, hn::DupOdd(x));
-#endif
+  const Tag<R> d;
+  constexpr int kBytes = kDistance * sizeof(R);
+  if constexpr (kBytes == 4) {
+    return hn::Shuffle2301(v);
   } else if constexpr (kBytes == 8) {
-    const Tag<double> d64;
-    const auto x64 = hn::BitCast(d64, x), y64 = hn::BitCast(d64, y);
-    a = hn::BitCast(d, hn::InterleaveLower(d64, x64, y64));
-    b = hn::BitCast(d, hn::InterleaveUpper(d64, x64, y64));
-  } else if constexpr (2 * kBytes == sizeof(x)) {
-    a = hn::ConcatLowerLower(d, y, x);
-    b = hn::ConcatUpperUpper(d, y, x);
+    const hn::Repartition<double, Tag<R>> d64;
+    return hn::BitCast(d, hn::Shuffle01(hn::BitCast(d64, v)));
+  } else if constexpr (2 * kBytes == sizeof(v)) {
+    return hn::ConcatLowerUpper(d, v, v);
   } else {
     static_assert(kBytes == 16);
-#if HWY_TARGET == HWY_AVX3
-    const Tag<double> d64;
-    const auto x64 = hn::BitCast(d64, x), y64 = hn::BitCast(d64, y);
-    alignas(64) static constexpr uint64_t kEven[8] = {0, 1, 8, 9, 4, 5, 12, 13};
-    alignas(64) static constexpr uint64_t kOdd[8] = {2, 3, 10, 11, 6, 7, 14, 15};
-    a = hn::BitCast(
-        d, Reg<double>{_mm512_permutex2var_pd(x64.raw, _mm512_load_si512(kEven), y64.raw)});
-    b = hn::BitCast(d,
-                    Reg<double>{_mm512_permutex2var_pd(x64.raw, _mm512_load_si512(kOdd), y64.raw)});
-#endif
+    return hn::SwapAdjacentBlocks(v);
   }
 #endif
 }
@@ -131,6 +112,7 @@ struct Numbers {
   // The same for numbers as they stand in the caller's arrays.
   static HWY_INLINE Numbers load_array(const T* p) { return load(p); }
   HWY_INLINE void store_array(T* p) const { store(p); }
+  HWY_INLINE void stream_array(T* p) const { hn::Stream(re, Tag<T>(), p); }
 
   // Four vectors from kLanes consecutive 2 x 2 matrices of the caller.
   static HWY_INLINE void load_matrices(const T* p, Numbers (&t)[4]) {
@@ -148,11 +130,9 @@ struct Numbers {
 #endif
   }
 
-  HWY_INLINE void split(Numbers& b) { split_pairs<T>(re, b.re); }
-  HWY_INLINE void join(Numbers& b) { join_pairs<T>(re, b.re); }
-  template <int kChunk>
-  HWY_INLINE void exchange(Numbers& b) {
-    exchange_chunks<T, kChunk>(re, b.re);
+  template <int kDistance>
+  HWY_INLINE Numbers swap() const {
+    return {swap_lanes<T, kDistance>(re)};
   }
 };
 
@@ -180,6 +160,12 @@ struct Numbers<std::complex<R>> {
     Numbers v = *this;
     join_pairs<R>(v.re, v.im);
     v.store(p);
+  }
+  HWY_INLINE void stream_array(R* p) const {
+    Numbers v = *this;
+    join_pairs<R>(v.re, v.im);
+    hn::Stream(v.re, Tag<R>(), p);
+    hn::Stream(v.im, Tag<R>(), p + kLanes);
   }
 
   static HWY_INLINE void load_matrices(const R* p, Numbers (&t)[4]) {
@@ -209,18 +195,9 @@ struct Numbers<std::complex<R>> {
 #endif
   }
 
-  HWY_INLINE void split(Numbers& b) {
-    split_pairs<R>(re, b.re);
-    split_pairs<R>(im, b.im);
-  }
-  HWY_INLINE void join(Numbers& b) {
-    join_pairs<R>(re, b.re);
-    join_pairs<R>(im, b.im);
-  }
-  template <int kChunk>
-  HWY_INLINE void exchange(Numbers& b) {
-    exchange_chunks<R, kChunk>(re, b.re);
-    exchange_chunks<R, kChunk>(im, b.im);
+  template <int kDistance>
+  HWY_INLINE Numbers swap() const {
+    return {swap_lanes<R, kDistance>(re), swap_lanes<R, kDistance>(im)};
   }
 };
 

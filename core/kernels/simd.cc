@@ -21,9 +21,12 @@ constexpr Target kTargets[] = {
 std::atomic<const Target*> current{nullptr};
 
 std::vector<const Target*> available() {
+  // The compiler's baseline is always there, also where Highway leaves it out: Highway asks for AES
+  // instructions before it says NEON.
+  const int64_t supported = hwy::SupportedTargets() | HWY_STATIC_TARGET;
   std::vector<const Target*> found;
   for (const Target& target : kTargets)
-    if (target.bit & HWY_TARGETS & hwy::SupportedTargets()) found.push_back(&target);
+    if (target.bit & HWY_TARGETS & supported) found.push_back(&target);
   return found;
 }
 

@@ -1,0 +1,11 @@
+# FFTW in single and double precision. Its package configuration is incomplete as Debian installs it.
+find_path(Fftw_INCLUDE_DIR fftw3.h)
+find_library(Fftw_LIBRARY fftw3)
+find_library(Fftw_SINGLE_LIBRARY fftw3f)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Fftw REQUIRED_VARS Fftw_LIBRARY Fftw_SINGLE_LIBRARY Fftw_INCLUDE_DIR)
+if(Fftw_FOUND AND NOT TARGET Fftw::Fftw)
+  add_library(Fftw::Fftw INTERFACE IMPORTED)
+  target_include_directories(Fftw::Fftw INTERFACE "${Fftw_INCLUDE_DIR}")
+  target_link_libraries(Fftw::Fftw INTERFACE "${Fftw_LIBRARY}" "${Fftw_SINGLE_LIBRARY}")
+endif()

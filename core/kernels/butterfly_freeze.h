@@ -1,0 +1,28 @@
+// The inference form of a twiddle: see PackedTwiddle::frozen(). Internal to the kernels.
+#pragma once
+
+#include <vector>
+
+#include "papilio/core/kernels/butterfly.h"
+
+namespace papilio::kernels {
+
+template <class T>
+struct FrozenTwiddle {
+  bool exists;             ///< false: the general form has to do
+  std::vector<T> factors;  ///< [nstacks, nblocks, log2 n, n/2, 2]: the b and c of [[1, b], [c, 1]]
+  std::vector<T> scales;   ///< [nstacks, n]: the diagonal after the last factor
+};
+
+/// A factorisation is unique up to diagonal scalings between its factors (Zheng, Riccietti and
+/// Gribonval, "Efficient identification of butterfly sparse matrix factorizations"): with S the
+/// scaling of the inputs, [[a, b], [c, d]] S = diag(a S_p, d S_q) [[1, b S_q / (a S_p)], [c S_p / (d
+/// S_q), 1]], and the first diagonal is the scaling of the next factor's inputs. Computed in double
+/// precision.
+///
+/// A diagonal entry that is too small beside its neighbour to divide by is taken to be 2^-26 of it
+/// (T double: 2^-55), below what rounding in T does to the result.
+template <class T>
+FrozenTwiddle<T> freeze_twiddle(const ButterflyShape& shape, const T* twiddle);
+
+}  // namespace papilio::kernels
