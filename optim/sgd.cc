@@ -1,3 +1,5 @@
+#include "papilio/core/kernels/sgd.h"
+
 #include "papilio/optim/elementwise.h"
 #include "papilio/optim/options.h"
 
@@ -30,22 +32,15 @@ void Sgd::update(const ParameterUpdate& update) {
     });
     return;
   }
-  const double added = update.count == 1 ? 1 : 1 - options_.dampening;
-  const auto elements = [&]<bool nesterov>() {
-    update_elements<1>(update, "sgd", [&]<class T>() {
-      const T rate = static_cast<T>(update.rate), decay = static_cast<T>(weight_decay);
-      const T mu = static_cast<T>(options_.momentum), take = static_cast<T>(added);
-      return [=](T& p, T g, T& m) {
-        g += decay * p;
-        m = mu * m + take * g;
-        p -= rate * (nesterov ? g + mu * m : m);
-      };
-    });
-  };
-  if (options_.nesterov)
-    elements.template operator()<true>();
-  else
-    elements.template operator()<false>();
+  const kernels::SgdStep step{.rate = update.rate,
+                              .decay = weight_decay,
+                              .mu = options_.momentum,
+                              .take = update.count == 1 ? 1 : 1 - options_.dampening,
+                              .nesterov = options_.nesterov};
+  dispatch_real(real_of(update.value.dtype()), "sgd", [&]<class T>() {
+    kernels::sgd_step<T>(step, real_count(update.value), mutable_reals<T>(update.value),
+                         reals<T>(update.gradient), mutable_reals<T>(update.slots[0]));
+  });
 }
 
 }  // namespace papilio::optim

@@ -2,7 +2,7 @@
 # Installs the Debian packages that Papilio needs and that are missing. When none is missing it does nothing and needs no
 # network. This is the one list of packages.
 #
-#   bash tests/setup.sh [build] [data] [test] [bench] [format] [deep] [neon]      (default: build test)
+#   bash tests/setup.sh [build] [data] [test] [bench] [format] [deep] [neon] [peers]      (default: build test)
 #
 #   build   compiler, build tools, libraries: all it takes to build the library and the executables
 #   data    Fashion-MNIST, 30 MB
@@ -11,6 +11,7 @@
 #   format  clang-format
 #   deep    clang, its sanitizers and clang-tidy
 #   neon    cross compiler for arm64, emulator, sources of GoogleTest
+#   peers   PyTorch, which tests/peers compares with: 570 MB
 #
 # PAPILIO_SKIP_SETUP=1 turns it off, for systems whose packages have other names.
 set -euo pipefail
@@ -24,6 +25,7 @@ declare -A packages=(
   [format]="clang-format"
   [deep]="clang clang-tidy libclang-rt-dev"
   [neon]="cmake ninja-build libhwy-dev g++-aarch64-linux-gnu qemu-user googletest"
+  [peers]="python3 python3-torch"
 )
 
 fail() {
@@ -35,7 +37,7 @@ fail() {
 (($# > 0)) || set -- build test
 wanted=()
 for group in "$@"; do
-  [[ -n ${packages[$group]:-} ]] || fail "unknown group '$group'; the groups are: build data test bench format deep neon"
+  [[ -n ${packages[$group]:-} ]] || fail "unknown group '$group'; the groups are: build data test bench format deep neon peers"
   read -r -d '' -a names <<<"${packages[$group]}" || true
   wanted+=("${names[@]}")
 done

@@ -90,8 +90,9 @@ double tolerance() {
 struct Size {
   int64_t m, n, k;
 };
-constexpr Size kSizes[] = {{1, 1, 1},   {1, 40, 33}, {40, 1, 33},  {40, 33, 1},   {2, 3, 4},
-                           {5, 70, 65}, {70, 5, 65}, {33, 47, 65}, {128, 64, 96}, {1, 7, 1}};
+constexpr Size kSizes[] = {{1, 1, 1},    {1, 40, 33},  {40, 1, 33},  {40, 33, 1},   {2, 3, 4},
+                           {5, 70, 65},  {70, 5, 65},  {33, 47, 65}, {128, 64, 96}, {1, 7, 1},
+                           {1, 40, 131}, {3, 70, 100}, {70, 13, 131}};
 
 TYPED_TEST(GemmTest, AllTransposesOfAllSizes) {
   for (const auto& [m, n, k] : kSizes)
@@ -150,14 +151,24 @@ TYPED_TEST(GemmTest, BigProductsOnSeveralThreads) {
 }
 
 TYPED_TEST(GemmTest, SameBitsFromRunToRun) {
-  for (const auto& [m, n, k] : {Size{1, 300, 200}, Size{50, 300, 200}, Size{300, 50, 200}}) {
-    const auto a = random_vector<TypeParam>(m * k, Rng(1)),
-               b = random_vector<TypeParam>(k * n, Rng(2));
-    std::vector<TypeParam> first(static_cast<size_t>(m * n)), second = first;
-    gemm<TypeParam>({.m = m, .n = n, .k = k}, a.data(), b.data(), first.data());
-    gemm<TypeParam>({.m = m, .n = n, .k = k}, a.data(), b.data(), second.data());
-    EXPECT_EQ(first, second);
+  const int before = threads();
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    for (const auto& [m, n, k] :
+         {Size{1, 300, 200}, Size{50, 300, 200}, Size{300, 50, 200}, Size{40, 30, 20000}})
+      for (const Op op_a : {Op::none, Op::transpose}) {
+        const auto a = random_vector<TypeParam>(m * k, Rng(1)),
+                   b = random_vector<TypeParam>(k * n, Rng(2));
+        const GemmShape shape{.m = m, .n = n, .k = k, .op_a = op_a};
+        std::vector<TypeParam> first(static_cast<size_t>(m * n)), again = first;
+        gemm<TypeParam>(shape, a.data(), b.data(), first.data());
+        for (int run = 0; run < 5; ++run) {
+          gemm<TypeParam>(shape, a.data(), b.data(), again.data());
+          EXPECT_EQ(first, again) << m << ' ' << n << ' ' << k << ' ' << count;
+        }
+      }
   }
+  set_threads(before);
 }
 
 TEST(Gemm, RefusesSizesBeyondTheLibraries) {
