@@ -75,6 +75,8 @@ inline Tensor concat(std::initializer_list<Tensor> parts, int64_t axis) {
 }
 /// `before` and `after` zeros along `axis`, both >= 0.
 Tensor pad(const Tensor& x, int64_t axis, int64_t before, int64_t after);
+/// y[j, i] = x[i, j] of a matrix.
+Tensor transpose(const Tensor& x);
 /// y[..., j] = x[..., index[j]]; `index` is i64 [m] with entries in [0, last axis of x). Indices
 /// may repeat.
 Tensor gather(const Tensor& x, const Tensor& index);
@@ -142,11 +144,26 @@ Tensor dropout(const Tensor& x, double probability, Rng key);
 
 // ---- butterfly matrices (Dao et al. 2019; Dao et al. 2020, Definitions 2.1 to 2.3)
 
+/// What a layer applies to its result in the same pass over memory; relu is for real results only.
+enum class Activation : uint8_t { none, relu };
+
 /// Each row of x [..., in] through the butterflies of twiddle (nstacks, nblocks, log2 n, n/2, 2,
 /// 2), factor by factor in the order of application: zero-padded or cut to n at the input, the
-/// outputs of the stacks put side by side and cut to out_features.
+/// outputs of the stacks put side by side and cut to out_features (0: all). Then plus bias
+/// [out_features], if defined, and the activation.
+///
+/// Saves its input only, and with relu its output. What the kernels need of the twiddle is kept
+/// with the twiddle until that is written; without a tape that is its frozen form, where there is
+/// one: see kernels::PackedTwiddle.
 Tensor butterfly_multiply(const Tensor& x, const Tensor& twiddle, int64_t n,
-                          bool increasing_stride = true, int64_t out_features = 0);
+                          bool increasing_stride = true, int64_t out_features = 0,
+                          const Tensor& bias = {}, Activation activation = Activation::none);
+/// The same of x [in, batch] to [out_features, batch]: the layout of callers that keep activations
+/// so between structured layers. A gradient goes through rows.
+Tensor butterfly_multiply_features_major(const Tensor& x, const Tensor& twiddle, int64_t n,
+                                         bool increasing_stride = true, int64_t out_features = 0,
+                                         const Tensor& bias = {},
+                                         Activation activation = Activation::none);
 /// Tied twiddles (nstacks, nblocks, n - 1, 2, 2), where the factor of stride s has rows s-1 ..
 /// 2s-2, repeated into the untied form for butterfly_multiply. Directions alternate from
 /// increasing_stride on.

@@ -157,4 +157,19 @@ std::string text(const Tensor& tensor) {
   return tensor.defined() ? concat(tensor.shape(), " ", tensor.dtype()) : "undefined";
 }
 
+std::shared_ptr<const void> detail::kept_with(
+    const Tensor& tensor, const KeptKey& key,
+    const std::function<std::shared_ptr<const void>()>& make) {
+  Storage& storage = *get(tensor.state()).storage;
+  const std::lock_guard lock(storage.kept_mutex);
+  const uint64_t version = storage.version;
+  if (storage.kept_version != version) {
+    storage.kept.clear();
+    storage.kept_version = version;
+  }
+  for (const auto& [other, value] : storage.kept)
+    if (other == key) return value;
+  return storage.kept.emplace_back(key, make()).second;
+}
+
 }  // namespace papilio

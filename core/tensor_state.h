@@ -3,7 +3,11 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
+#include "papilio/core/kept.h"
 #include "papilio/core/memory.h"
 #include "papilio/core/tensor.h"
 
@@ -13,6 +17,10 @@ struct Storage {
   explicit Storage(size_t bytes) : buffer(bytes) {}
   Buffer buffer;
   std::atomic<uint64_t> version{0};
+  // For kept_with(): what was made of the numbers as of kept_version.
+  std::mutex kept_mutex;
+  uint64_t kept_version = 0;
+  std::vector<std::pair<KeptKey, std::shared_ptr<const void>>> kept;
 };
 
 struct ParameterState;

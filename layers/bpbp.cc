@@ -44,13 +44,23 @@ Bpbp::Bpbp(int64_t in_features, int64_t out_features, const BpbpOptions& options
   if (bias_.defined()) bias_.mutable_value().assign(Tensor::zeros({out_features}, dtype_));
 }
 
-Tensor Bpbp::multiply(const Tensor& x) {
-  const Tensor untied = untied_.get({twiddle_}, [this] {
+Tensor Bpbp::untied_twiddle() const {
+  return untied_.get({twiddle_}, [this] {
     const Tensor flat = reshape(twiddle_, {twiddle_.value().numel()});
     return reshape(gather(flat, index_), twiddle_shape(1, 2, n_, false));
   });
+}
+
+Tensor Bpbp::multiply(const Tensor& x) {
+  const Tensor untied = untied_twiddle();
   if (is_real(untied.dtype())) return butterfly_multiply(x, untied, n_, false, out_features_);
   return real(butterfly_multiply(complex(x), untied, n_, false, out_features_));
+}
+
+Tensor Bpbp::apply(const Tensor& x) {
+  if (is_complex(twiddle_.value().dtype())) return finish(multiply(x));
+  return butterfly_multiply(x, untied_twiddle(), n_, false, out_features_, bias_or_none(),
+                            activation_);
 }
 
 int64_t Bpbp::flops_per_row() const { return 2 * block_flops(n_, twiddle_.value().dtype()); }

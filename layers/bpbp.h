@@ -32,9 +32,12 @@ class Bpbp : public StructuredLinear {
   const Parameter& twiddle() const { return twiddle_; }
 
  protected:
+  Tensor apply(const Tensor& x) override;
   int64_t flops_per_row() const override;
 
  private:
+  Tensor untied_twiddle() const;
+
   int64_t n_;
   Tensor index_;  // where each entry of the untied twiddle stands in the tied one; a function of n
   Parameter twiddle_;

@@ -56,6 +56,18 @@ Tensor Butterfly::untied_twiddle() const {
   return untied_.get({twiddle_}, [&] { return tied_twiddle(twiddle_, increasing_stride_); });
 }
 
+Tensor Butterfly::apply(const Tensor& x) {
+  return butterfly_multiply(x, untied_twiddle(), n_, increasing_stride_, out_features_,
+                            bias_or_none(), activation_);
+}
+
+Tensor Butterfly::forward_features_major(const Tensor& x) {
+  check(x.rank() == 2 && x.dim(0) == in_features_, "butterfly: features-major x is ", x,
+        ", the layer takes [", in_features_, ", batch]");
+  return butterfly_multiply_features_major(x, untied_twiddle(), n_, increasing_stride_,
+                                           out_features_, bias_or_none(), activation_);
+}
+
 Tensor Butterfly::multiply(const Tensor& x, const MultiplyOptions& options) {
   Tensor twiddle = untied_twiddle();
   if (options.conjugate) twiddle = conjugated(twiddle);

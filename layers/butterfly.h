@@ -39,6 +39,9 @@ class Butterfly : public StructuredLinear {
   Tensor multiply(const Tensor& x) override { return multiply(x, {}); }
   /// By the matrix of this layer, its transpose, conjugate or both; without the bias.
   Tensor multiply(const Tensor& x, const MultiplyOptions& options);
+  /// forward() in the other layout: x [in_features, batch] -> [out_features, batch]. For callers
+  /// that keep activations so between structured layers.
+  Tensor forward_features_major(const Tensor& x);
   /// Multiplies the matrix by `factor` > 0, spread evenly over all factors.
   void scale_matrix(double factor);
 
@@ -55,6 +58,7 @@ class Butterfly : public StructuredLinear {
   bool tied() const { return tied_; }
 
  protected:
+  Tensor apply(const Tensor& x) override;
   int64_t flops_per_row() const override;
 
  private:

@@ -52,6 +52,18 @@ Tensor KMatrix::untied_twiddle() const {
                         [&] { return orthogonal_twiddle(angles_, diagonal_); });
 }
 
+Tensor KMatrix::apply(const Tensor& x) {
+  return butterfly_multiply(x, untied_twiddle(), n_, false, out_features_, bias_or_none(),
+                            activation_);
+}
+
+Tensor KMatrix::forward_features_major(const Tensor& x) {
+  check(x.rank() == 2 && x.dim(0) == in_features_, "kmatrix: features-major x is ", x,
+        ", the layer takes [", in_features_, ", batch]");
+  return butterfly_multiply_features_major(x, untied_twiddle(), n_, false, out_features_,
+                                           bias_or_none(), activation_);
+}
+
 Tensor KMatrix::multiply(const Tensor& x) {
   return butterfly_multiply(x, untied_twiddle(), n_, false, out_features_);
 }

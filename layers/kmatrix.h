@@ -32,6 +32,9 @@ class KMatrix : public StructuredLinear {
   KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng);
 
   Tensor multiply(const Tensor& x) override;
+  /// forward() in the other layout: x [in_features, batch] -> [out_features, batch]. For callers
+  /// that keep activations so between structured layers.
+  Tensor forward_features_major(const Tensor& x);
   void fields(Fields& f) override {
     f("twiddle", twiddle_), f("angles", angles_), f("diagonal", diagonal_), f("bias", bias_);
   }
@@ -45,6 +48,7 @@ class KMatrix : public StructuredLinear {
   bool orthogonal() const { return angles_.defined(); }
 
  protected:
+  Tensor apply(const Tensor& x) override;
   int64_t flops_per_row() const override;
 
  private:

@@ -9,9 +9,9 @@ Linear::Linear(int64_t in_features, int64_t out_features, const LinearOptions& o
       weight_(initial_weight("linear", options.init, {out_features, in_features}, in_features,
                              options.dtype, rng.split("weight"))) {}
 
-Tensor Linear::forward(const Tensor& x) {
-  check_input(x);
-  return linear(x, weight_, bias_.defined() ? bias_.value() : Tensor());
+Tensor Linear::apply(const Tensor& x) {
+  const Tensor y = linear(x, weight_, bias_or_none());
+  return activation_ == Activation::relu ? relu(y) : y;
 }
 
 Tensor Linear::multiply(const Tensor& x) { return linear(x, weight_); }

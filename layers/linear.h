@@ -20,7 +20,6 @@ class Linear : public StructuredLinear {
  public:
   Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng);
 
-  Tensor forward(const Tensor& x) override;
   Tensor multiply(const Tensor& x) override;
   void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
   std::string describe() const override { return described("Linear"); }
@@ -28,6 +27,7 @@ class Linear : public StructuredLinear {
   const Parameter& weight() const { return weight_; }
 
  protected:
+  Tensor apply(const Tensor& x) override;
   int64_t flops_per_row() const override;
 
  private:

@@ -1,6 +1,10 @@
 #include "papilio/layers/norm.h"
 
 #include <algorithm>
+#include <memory>
+
+#include "papilio/core/kept.h"
+#include "papilio/core/threads.h"
 
 namespace papilio {
 namespace {
@@ -89,14 +93,30 @@ Tensor Standardize::forward(const Tensor& x) {
             std::equal(mean_.shape().begin(), mean_.shape().end(), x.shape().end() - rank),
         "standardize: x", x.shape(), " doesn't end in ", mean_.shape(),
         ", the shape of the statistics");
-  Tensor factor(deviation_.shape(), deviation_.dtype());
-  dispatch_real(deviation_.dtype(), "standardize", [&]<class T>() {
-    const T* deviation = deviation_.data<T>();
-    T* to = factor.mutable_data<T>();
-    for (int64_t i = 0; i < factor.numel(); ++i)
-      to[i] = deviation[i] == 0 ? T(1) : T(1) / deviation[i];
+  const auto factor = kept_with<Tensor>(deviation_, {}, [this] {
+    Tensor inverse(deviation_.shape(), deviation_.dtype());
+    dispatch_real(deviation_.dtype(), "standardize", [&]<class T>() {
+      std::transform(deviation_.data<T>(), deviation_.data<T>() + inverse.numel(),
+                     inverse.mutable_data<T>(),
+                     [](T deviation) { return deviation == 0 ? T(1) : T(1) / deviation; });
+    });
+    return std::make_shared<const Tensor>(inverse);
   });
-  return mul(sub(x, mean_), factor);
+  const Tensor* const input = &x;
+  if (x.dtype() != mean_.dtype() || recorded({&input, 1})) return mul(sub(x, mean_), *factor);
+  // Images, as a rule, which nobody wants a gradient of: one pass over them.
+  Tensor y(x.shape(), x.dtype());
+  dispatch_real(x.dtype(), "standardize", [&]<class T>() {
+    const int64_t features = mean_.numel();
+    const T *from = x.data<T>(), *mean = mean_.data<T>(), *scale = factor->data<T>();
+    T* to = y.mutable_data<T>();
+    const auto body = [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin * features; i < end * features; i += features)
+        for (int64_t j = 0; j < features; ++j) to[i + j] = (from[i + j] - mean[j]) * scale[j];
+    };
+    parallel_for(features > 0 ? x.numel() / features : 0, body, 1 + (1 << 16) / (features + 1));
+  });
+  return y;
 }
 
 std::string Standardize::describe() const { return concat("Standardize(", mean_.shape(), ")"); }

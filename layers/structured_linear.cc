@@ -23,14 +23,17 @@ void StructuredLinear::check_input(const Tensor& x) const {
         "; pad x or make the layer with in_features = ", x.dim(-1));
 }
 
-Tensor StructuredLinear::add_bias(const Tensor& y) const {
-  return bias_.defined() ? add(y, bias_) : y;
+Tensor StructuredLinear::finish(const Tensor& y) const {
+  const Tensor sum = bias_.defined() ? add(y, bias_) : y;
+  return activation_ == Activation::relu ? relu(sum) : sum;
 }
 
 Tensor StructuredLinear::forward(const Tensor& x) {
   check_input(x);
-  return add_bias(multiply(x));
+  return apply(x);
 }
+
+Tensor StructuredLinear::apply(const Tensor& x) { return finish(multiply(x)); }
 
 Tensor StructuredLinear::to_dense() {
   const NoTape guard;

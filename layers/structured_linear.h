@@ -10,7 +10,8 @@
 
 namespace papilio {
 
-/// y = x M^T + bias on the last axis: x [..., in_features] -> y [..., out_features].
+/// y = x M^T + bias on the last axis: x [..., in_features] -> y [..., out_features]; then the
+/// activation that was fused to the layer.
 class StructuredLinear : public Module {
  public:
   int64_t in_features() const { return in_features_; }
@@ -19,8 +20,11 @@ class StructuredLinear : public Module {
   DType dtype() const { return dtype_; }
   const Parameter& bias() const { return bias_; }
 
-  /// multiply(x) + bias. Throws Error unless the last axis of x is in_features().
+  /// activation(multiply(x) + bias). Throws Error unless the last axis of x is in_features().
   Tensor forward(const Tensor& x) override;
+  /// From now on forward() applies the activation, in the same pass over memory where the layer
+  /// can: faster than an op of its own. None at first.
+  void fuse(Activation activation) { activation_ = activation; }
   /// x M^T without the bias.
   virtual Tensor multiply(const Tensor& x) = 0;
   /// M [out_features, in_features], made by multiplying the identity; unknown to tapes.
@@ -38,8 +42,13 @@ class StructuredLinear : public Module {
   StructuredLinear(const char* name, int64_t in_features, int64_t out_features, bool bias,
                    DType dtype, Rng rng);
 
+  /// forward() of an x that fits.
+  virtual Tensor apply(const Tensor& x);
   void check_input(const Tensor& x) const;
-  Tensor add_bias(const Tensor& y) const;
+  /// activation(y + bias)
+  Tensor finish(const Tensor& y) const;
+  /// The bias, or an undefined tensor.
+  Tensor bias_or_none() const { return bias_.defined() ? bias_.value() : Tensor(); }
   /// Of multiply() on one row.
   virtual int64_t flops_per_row() const = 0;
   /// "Butterfly(1024, 512, c64, tied)": the type, both sizes, the dtype unless f32, and the details
@@ -53,6 +62,7 @@ class StructuredLinear : public Module {
   int64_t in_features_, out_features_;
   DType dtype_;
   Parameter bias_;
+  Activation activation_ = Activation::none;
 };
 
 }  // namespace papilio

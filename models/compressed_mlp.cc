@@ -26,7 +26,9 @@ CompressedMlp::CompressedMlp(const CompressedMlpOptions& options, Rng rng)
     : options_(checked(options)),
       standardize_(options_.statistics.mean, options_.statistics.deviation),
       hidden_(make_hidden(options_.hidden, options_.inputs, options_.width, rng.split("hidden"))),
-      head_(options_.width, options_.classes, {}, rng.split("head")) {}
+      head_(options_.width, options_.classes, {}, rng.split("head")) {
+  hidden_->fuse(Activation::relu);
+}
 
 std::unique_ptr<Module> CompressedMlp::make(const Config& config) {
   config.expect_keys({"inputs", "hidden", "width", "classes", "input"}, "compressed_mlp");
@@ -47,7 +49,7 @@ Tensor CompressedMlp::forward(const Tensor& x) {
         " features per example, the model takes ", options_.inputs,
         "; give it images of the size it was made for");
   const Tensor flat = reshape(x, {x.dim(0), options_.inputs});
-  return head_(relu((*hidden_)(standardize_(flat))));
+  return head_((*hidden_)(standardize_(flat)));
 }
 
 void CompressedMlp::fields(Fields& f) {

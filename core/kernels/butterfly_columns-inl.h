@@ -1,6 +1,6 @@
-// The forward passes over features-major arrays: vectors hold the same feature of several samples, so
-// that every factor mixes whole vectors, and a 2 x 2 matrix is four broadcast numbers. Compiled once for
-// each SIMD target.
+// The forward passes over features-major arrays: vectors hold the same feature of several samples,
+// so that every factor mixes whole vectors, and a 2 x 2 matrix is four broadcast numbers. Compiled
+// once for each SIMD target.
 
 #if defined(PAPILIO_BUTTERFLY_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_COLUMNS_INL_H_
@@ -14,8 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
 
-// The most vectors of columns that share a broadcast. Three would fit into the registers too, but their
-// tile of n = 1024 is larger than what the second-level cache holds beside the twiddle and y.
+// The most vectors of columns that share a broadcast. Three would fit into the registers too, but
+// their tile of n = 1024 is larger than what the second-level cache holds beside the twiddle and y.
 template <class T>
 constexpr int kMaxColumns = Numbers<T>::kPlanes == 2 && kDataRegisters == 8 ? 1 : 2;
 
@@ -60,7 +60,7 @@ struct ColumnsPass {
     const bool absent = kEdge == Edge::cut && !in.planar && feature >= in.features;
     HWY_UNROLL(4)
     for (int v = 0; v < kColumns; ++v, p += N::kSlot)
-      x[v] = absent                                                       ? N::zero()
+      x[v] = absent                                                 ? N::zero()
              : kEdge == Edge::slots || N::kPlanes == 1 || in.planar ? N::load(p)
                                                                     : N::load_array(p);
   }
@@ -93,8 +93,7 @@ struct ColumnsPass {
     N x[kFeatures][kColumns];
     HWY_UNROLL(8)
     for (int f = 0; f < kFeatures; ++f) load<kEdge>(in, feature + f * pass.stride, x[f]);
-    const Real<T>* t =
-        pass.twiddle + pass.first_level * pass.level_pitch + pair * kPair;
+    const Real<T>* t = pass.twiddle + pass.first_level * pass.level_pitch + pair * kPair;
     walk<T, kBits, false, kUp>(
         [&](auto bit) PAPILIO_INLINE_LAMBDA {
           level(bit, t + bit * pass.level_pitch, pass.stride * kPair, x);
@@ -102,8 +101,7 @@ struct ColumnsPass {
         [&](auto) PAPILIO_INLINE_LAMBDA {});
     if (kEdge == Edge::cut && finishes)
       for (int f = 0; f < kFeatures; ++f)
-        if (feature + f * pass.stride < out.features)
-          finish(plan, feature + f * pass.stride, x[f]);
+        if (feature + f * pass.stride < out.features) finish(plan, feature + f * pass.stride, x[f]);
     if (kEdge == Edge::whole && finishes) {
       HWY_UNROLL(8)
       for (int f = 0; f < kFeatures; ++f) finish(plan, feature + f * pass.stride, x[f]);

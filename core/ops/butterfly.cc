@@ -2,7 +2,11 @@
 
 #include <bit>
 #include <cmath>
+#include <memory>
+#include <optional>
 
+#include "papilio/core/kept.h"
+#include "papilio/core/kernels/simd.h"
 #include "papilio/core/ops.h"
 
 namespace papilio {
@@ -37,8 +41,11 @@ void for_each_tied(const Shape& untied, bool increasing_stride, const Body& body
           body((s * blocks + b) * (2 * pairs - 1) + rows(b, k, i), row);
 }
 
+// x [..., features], or [features, batch] when features-major.
 kernels::ButterflyShape kernel_shape(const Tensor& x, const Tensor& twiddle, int64_t n,
-                                     bool increasing_stride, int64_t out_features) {
+                                     bool increasing_stride, int64_t out_features,
+                                     kernels::Layout layout) {
+  const bool rows = layout == kernels::Layout::rows;
   check(is_power_of_two(n), "butterfly_multiply: n = ", n, " is not a power of two");
   const int64_t stacks = twiddle.rank() == 6 ? twiddle.dim(0) : 0;
   const int64_t blocks = twiddle.rank() == 6 ? twiddle.dim(1) : 0;
@@ -47,43 +54,120 @@ kernels::ButterflyShape kernel_shape(const Tensor& x, const Tensor& twiddle, int
         "butterfly_multiply: twiddle ", twiddle, ", expected [nstacks, nblocks, ", log2_of(n), ", ",
         n / 2, ", 2, 2] for n = ", n, "; expand tied twiddles with tied_twiddle()");
   check(x.rank() >= 1, "butterfly_multiply: x is a scalar, expected [..., features]");
+  check(rows || x.rank() == 2, "butterfly_multiply: features-major x is ", x,
+        ", expected [features, batch]");
   check(x.dtype() == twiddle.dtype(), "butterfly_multiply: x", x, " and twiddle ", twiddle,
         " have different dtypes; convert x with complex() or to()");
   if (out_features == 0) out_features = stacks * n;
   check(out_features > 0 && out_features <= stacks * n,
         "butterfly_multiply: out_features = ", out_features, ", but ", stacks, " stacks of n = ", n,
         " give 1 to ", stacks * n);
-  return {.batch = x.shape().leading().numel(),
-          .in_features = x.dim(-1),
+  return {.batch = rows ? x.shape().leading().numel() : x.dim(1),
+          .in_features = rows ? x.dim(-1) : x.dim(0),
           .n = n,
           .nstacks = stacks,
           .nblocks = blocks,
           .increasing_stride = increasing_stride,
-          .out_features = out_features};
+          .out_features = out_features,
+          .layout = layout};
+}
+
+void check_end(const Tensor& x, const Tensor& bias, Activation activation, int64_t out_features) {
+  check(!bias.defined() || (bias.shape() == Shape{out_features} && bias.dtype() == x.dtype()),
+        "butterfly_multiply: the bias is ", bias, ", expected [", out_features, "] ", x.dtype());
+  check(activation == Activation::none || is_real(x.dtype()),
+        "butterfly_multiply: relu needs a real result, x is ", x.dtype());
+}
+
+template <class T>
+using Packed = kernels::PackedTwiddle<T>;
+
+// The twiddle as the kernels want it, kept with the tensor.
+template <class T>
+std::shared_ptr<const Packed<T>> packed(const kernels::ButterflyShape& shape, const Tensor& twiddle,
+                                        bool inference) {
+  const auto target = static_cast<int64_t>(
+      reinterpret_cast<intptr_t>(kernels::simd_target().data()));  // its names are literals
+  const auto key = [&](int64_t form) {
+    return KeptKey{form,          target,        shape.n * 2 + shape.increasing_stride,
+                   shape.nstacks, shape.nblocks, static_cast<int64_t>(shape.layout)};
+  };
+  if (inference) {
+    const auto frozen = kept_with<std::optional<Packed<T>>>(twiddle, key(1), [&] {
+      return std::make_shared<const std::optional<Packed<T>>>(
+          Packed<T>::frozen(shape, twiddle.data<T>()));
+    });
+    if (*frozen) return {frozen, &**frozen};
+  }
+  return kept_with<Packed<T>>(
+      twiddle, key(0), [&] { return std::make_shared<const Packed<T>>(shape, twiddle.data<T>()); });
+}
+
+template <class T>
+const T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+template <class T>
+T* mutable_data_or_null(Tensor& t) {
+  return t.defined() ? t.mutable_data<T>() : nullptr;
+}
+
+template <class T>
+void forward(const kernels::ButterflyShape& shape, const Packed<T>& twiddle, const Tensor& x,
+             const Tensor& bias, Activation activation, Tensor& y) {
+  kernels::butterfly_forward<T>(
+      shape, twiddle, x.data<T>(), y.mutable_data<T>(),
+      {.bias = data_or_null<T>(bias), .relu = activation == Activation::relu});
 }
 
 }  // namespace
 
 Tensor butterfly_multiply(const Tensor& x, const Tensor& twiddle, int64_t n, bool increasing_stride,
-                          int64_t out_features) {
+                          int64_t out_features, const Tensor& bias, Activation activation) {
   const kernels::ButterflyShape shape =
-      kernel_shape(x, twiddle, n, increasing_stride, out_features);
+      kernel_shape(x, twiddle, n, increasing_stride, out_features, kernels::Layout::rows);
+  check_end(x, bias, activation, shape.out_features);
   Tensor y(x.shape().with(-1, shape.out_features), x.dtype());
+  const Tensor* const inputs[] = {&x, &twiddle, &bias};
+  const bool inference = !recorded(inputs);
   dispatch_floating(x.dtype(), "butterfly_multiply", [&]<class T>() {
-    kernels::butterfly_forward<T>(shape, twiddle.data<T>(), x.data<T>(), y.mutable_data<T>());
-  });
-  record("butterfly_multiply", y, {&x, &twiddle},
-         [shape, x, twiddle](const Tensor& dy, InputGradients& inputs) {
-           Tensor dx = inputs.needs(0) ? Tensor(x.shape(), x.dtype()) : Tensor();
-           Tensor dt = inputs.needs(1) ? Tensor(twiddle.shape(), x.dtype()) : Tensor();
-           dispatch_floating(x.dtype(), "butterfly_multiply", [&]<class T>() {
-             kernels::butterfly_backward<T>(shape, twiddle.data<T>(), x.data<T>(), dy.data<T>(),
-                                            dx.defined() ? dx.mutable_data<T>() : nullptr,
-                                            dt.defined() ? dt.mutable_data<T>() : nullptr);
+    const auto form = packed<T>(shape, twiddle, inference);
+    forward<T>(shape, *form, x, bias, activation, y);
+    if (inference) return;
+    // A handle without a tape, so that the record does not keep itself alive.
+    const Tensor relu_y = activation == Activation::relu ? y.detach() : Tensor();
+    record("butterfly_multiply", y, {&x, &twiddle, &bias},
+           [shape, form, x, twiddle, relu_y](const Tensor& dy, InputGradients& gradients) {
+             Tensor dx = gradients.needs(0) ? Tensor(x.shape(), x.dtype()) : Tensor();
+             Tensor dt = gradients.needs(1) ? Tensor(twiddle.shape(), x.dtype()) : Tensor();
+             Tensor db = gradients.needs(2) ? Tensor({shape.out_features}, x.dtype()) : Tensor();
+             kernels::butterfly_backward<T>(shape, *form, x.data<T>(), data_or_null<T>(relu_y),
+                                            dy.data<T>(),
+                                            {.x = mutable_data_or_null<T>(dx),
+                                             .twiddle = mutable_data_or_null<T>(dt),
+                                             .bias = mutable_data_or_null<T>(db)});
+             if (dx.defined()) gradients.add(0, dx);
+             if (dt.defined()) gradients.add(1, dt);
+             if (db.defined()) gradients.add(2, db);
            });
-           if (dx.defined()) inputs.add(0, dx);
-           if (dt.defined()) inputs.add(1, dt);
-         });
+  });
+  return y;
+}
+
+Tensor butterfly_multiply_features_major(const Tensor& x, const Tensor& twiddle, int64_t n,
+                                         bool increasing_stride, int64_t out_features,
+                                         const Tensor& bias, Activation activation) {
+  const kernels::ButterflyShape shape =
+      kernel_shape(x, twiddle, n, increasing_stride, out_features, kernels::Layout::features_major);
+  check_end(x, bias, activation, shape.out_features);
+  const Tensor* const inputs[] = {&x, &twiddle, &bias};
+  if (recorded(inputs))
+    return transpose(butterfly_multiply(transpose(x), twiddle, n, increasing_stride, out_features,
+                                        bias, activation));
+  Tensor y({shape.out_features, shape.batch}, x.dtype());
+  dispatch_floating(x.dtype(), "butterfly_multiply", [&]<class T>() {
+    forward<T>(shape, *packed<T>(shape, twiddle, true), x, bias, activation, y);
+  });
   return y;
 }
 
