@@ -1,5 +1,5 @@
-// kept_with: what is made of a tensor's numbers once and used many times, such as packed twiddles and
-// factors of a normalisation.
+// kept_with: what is made of a tensor's numbers once and used many times, such as packed twiddles
+// and factors of a normalisation.
 #pragma once
 
 #include <array>
@@ -20,12 +20,11 @@ std::shared_ptr<const void> kept_with(const Tensor& tensor, const KeptKey& key,
 }
 
 /// make(), or what it made before for the same storage and key, as long as the storage has not been
-/// written since. `make` gives a shared_ptr<const Value>; one key always stands for one type. Threads
-/// may share a tensor: they then wait for the one that makes.
+/// written since. `make` gives a shared_ptr<const Value>; one key always stands for one type.
+/// Threads may share a tensor: they then wait for the one that makes.
 template <class Value>
-std::shared_ptr<const Value> kept_with(
-    const Tensor& tensor, const KeptKey& key,
-    const std::function<std::shared_ptr<const void>()>& make) {
+std::shared_ptr<const Value> kept_with(const Tensor& tensor, const KeptKey& key,
+                                       const std::function<std::shared_ptr<const void>()>& make) {
   return std::static_pointer_cast<const Value>(detail::kept_with(tensor, key, make));
 }
 

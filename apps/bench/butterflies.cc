@@ -9,58 +9,70 @@
 namespace papilio::bench {
 namespace {
 
+/// What one call reads and writes. The twiddle is packed once, as by a model in use; `pack` is for
+/// the step, which an optimizer's change of the twiddle precedes.
 template <class T>
 struct Operands {
   kernels::ButterflyShape shape;
   Array<T> twiddle, x, y, grad_y, grad_x, grad_twiddle;
+  std::optional<kernels::PackedTwiddle<T>> packed;
+
+  void pack() { packed.emplace(shape, twiddle.data()); }
+  void forward() const { kernels::butterfly_forward<T>(shape, *packed, x.data(), y.data()); }
+  void backward() const {
+    kernels::butterfly_backward<T>(shape, *packed, x.data(), nullptr, grad_y.data(),
+                                   {.x = grad_x.data(), .twiddle = grad_twiddle.data()});
+  }
 };
 
 /// log2(n) factors of blocks of numbers in [-1, 1]: values stay far from overflow.
 template <class T>
-std::shared_ptr<Operands<T>> operands(const Case& c, int64_t nblocks) {
+std::shared_ptr<Operands<T>> operands(const Case& c) {
+  const int64_t nblocks = c.op == Op::kmatrix_forward ? 2 : 1;
   const int64_t twiddle = nblocks * std::countr_zero(static_cast<uint64_t>(c.n)) * 2 * c.n;
   const int64_t values = c.batch * c.n;
-  return std::make_shared<Operands<T>>(Operands<T>{{.batch = c.batch,
-                                                    .in_features = c.n,
-                                                    .n = c.n,
-                                                    .nblocks = nblocks,
-                                                    .increasing_stride = nblocks == 1,
-                                                    .out_features = c.n},
-                                                   Array<T>(twiddle),
-                                                   Array<T>(values),
-                                                   Array<T>(values),
-                                                   Array<T>(values),
-                                                   Array<T>(values),
-                                                   Array<T>(twiddle)});
-}
-
-template <class T>
-void forward(const Operands<T>& o) {
-  kernels::butterfly_forward(o.shape, o.twiddle.data(), o.x.data(), o.y.data());
-}
-template <class T>
-void backward(const Operands<T>& o) {
-  kernels::butterfly_backward(o.shape, o.twiddle.data(), o.x.data(), o.grad_y.data(),
-                              o.grad_x.data(), o.grad_twiddle.data());
+  const kernels::ButterflyShape shape = {
+      .batch = c.batch,
+      .in_features = c.n,
+      .n = c.n,
+      .nblocks = nblocks,
+      .increasing_stride = nblocks == 1,
+      .out_features = c.n,
+      .layout = c.layout == Layout::rows ? kernels::Layout::rows : kernels::Layout::features_major};
+  auto made = std::make_shared<Operands<T>>(Operands<T>{shape,
+                                                        Array<T>(twiddle),
+                                                        Array<T>(values),
+                                                        Array<T>(values),
+                                                        Array<T>(values),
+                                                        Array<T>(values),
+                                                        Array<T>(twiddle),
+                                                        {}});
+  if (c.op == Op::forward_frozen)
+    made->packed = kernels::PackedTwiddle<T>::frozen(shape, made->twiddle.data());
+  else
+    made->pack();
+  return made;
 }
 
 template <class T>
 std::optional<Candidate> make(const Case& c) {
-  if (c.layout != Layout::rows) return {};
+  const bool trains = c.op == Op::backward || c.op == Op::step;
+  if (trains && c.layout != Layout::rows) return {};
+  const auto o = operands<T>(c);
+  if (!o->packed) return {};  // no frozen form within the range of T
   switch (c.op) {
     case Op::forward:
-      return Candidate{"butterfly", [o = operands<T>(c, 1)] { forward(*o); }};
-    case Op::kmatrix_forward:
-      return Candidate{"butterfly", [o = operands<T>(c, 2)] { forward(*o); }};
-    case Op::backward:
-      return Candidate{"butterfly", [o = operands<T>(c, 1)] { backward(*o); }};
-    case Op::step:
-      return Candidate{"butterfly", [o = operands<T>(c, 1)] {
-                         forward(*o);
-                         backward(*o);
-                       }};
     case Op::forward_frozen:
-      break;
+    case Op::kmatrix_forward:
+      return Candidate{"butterfly", [o] { o->forward(); }};
+    case Op::backward:
+      return Candidate{"butterfly", [o] { o->backward(); }};
+    case Op::step:
+      return Candidate{"butterfly", [o] {
+                         o->pack();
+                         o->forward();
+                         o->backward();
+                       }};
   }
   return {};
 }

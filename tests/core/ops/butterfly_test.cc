@@ -9,11 +9,24 @@ namespace {
 auto butterfly(int64_t n, bool increasing_stride, int64_t out_features = 0) {
   return [=](auto x) { return butterfly_multiply(x[0], x[1], n, increasing_stride, out_features); };
 }
+const auto with_bias = [](auto x) { return butterfly_multiply(x[0], x[1], 8, true, 11, x[2]); };
+const auto rectified = [](auto x) {
+  return butterfly_multiply(x[0], x[1], 8, false, 11, x[2], Activation::relu);
+};
 const auto tied = [](auto x) { return tied_twiddle(x[0]); };
 const auto rotation = [](auto x) { return rotation_twiddle(x[0]); };
 
 // Twiddles are [nstacks, nblocks, log2 n, n/2, 2, 2].
 const GradientRows rows = {
+    {"butterfly_multiply", "bias", {real({4, 7}), real({2, 1, 3, 4, 2, 2}), real({11})}, with_bias},
+    {"butterfly_multiply",
+     "complex_bias",
+     {cplx({4, 7}), cplx({2, 1, 3, 4, 2, 2}), cplx({11})},
+     with_bias},
+    {"butterfly_multiply",
+     "bias_and_relu",
+     {real({4, 7}), real({2, 1, 3, 4, 2, 2}), real({11})},
+     rectified},
     {"butterfly_multiply",
      "smallest",
      {real({3, 2}), real({1, 1, 1, 1, 2, 2})},
@@ -66,10 +79,39 @@ Tensor counting(const Shape& shape, double first = 1) {
 }
 
 // Reference 1.13, G1: n = 4, twiddle 1 ... 16, x = 1 ... 4.
+// Without a tape the form is the frozen one, which rounds.
 TEST(ButterflyMultiply, GivesTheGoldenVectors) {
   const Tensor x = counting({4}), twiddle = counting({1, 1, 2, 2, 2, 2});
-  expect_numbers(butterfly_multiply(x, twiddle, 4, true), {435, 885, 523, 1013}, 0);
-  expect_numbers(butterfly_multiply(x, twiddle, 4, false), {403, 485, 839, 961}, 0);
+  expect_numbers(butterfly_multiply(x, twiddle, 4, true), {435, 885, 523, 1013}, 1e-10);
+  expect_numbers(butterfly_multiply(x, twiddle, 4, false), {403, 485, 839, 961}, 1e-10);
+}
+
+TEST(ButterflyMultiply, FeaturesMajorIsTheTransposeOfRows) {
+  const auto key = [](const char* name) { return Rng(3).split(name); };
+  const Tensor x = randn({21, 7}, key("x")), twiddle = randn({2, 2, 3, 4, 2, 2}, key("twiddle"));
+  const Tensor bias = randn({13}, key("bias"));
+  const Tensor by_rows = butterfly_multiply(x, twiddle, 8, false, 13, bias, Activation::relu);
+  const Tensor columns = butterfly_multiply_features_major(transpose(x), twiddle, 8, false, 13,
+                                                           bias, Activation::relu);
+  EXPECT_EQ(columns.shape(), Shape({13, 21}));
+  expect_numbers(transpose(columns), by_rows.to(DType::f64).to_vector<double>(), 1e-4);
+  Tape tape;
+  const Tensor watched = tape.watch(transpose(x));
+  const Tensor y =
+      butterfly_multiply_features_major(watched, twiddle, 8, false, 13, bias, Activation::relu);
+  expect_numbers(transpose(y.detach()), by_rows.to(DType::f64).to_vector<double>(), 1e-4);
+  tape.backward(sum(y));
+  EXPECT_EQ(tape.gradient(watched).shape(), Shape({7, 21}));
+}
+
+TEST(ButterflyMultiply, SeesEveryWriteOfTheTwiddle) {
+  const Tensor x = randn({3, 8}, Rng(1));
+  Tensor twiddle = randn({1, 1, 3, 4, 2, 2}, Rng(2));
+  const Tensor before = butterfly_multiply(x, twiddle, 8);
+  twiddle.assign(scale(twiddle, 2));
+  const Tensor after = butterfly_multiply(x, twiddle, 8);
+  for (int64_t i = 0; i < 24; ++i)
+    EXPECT_NEAR(after.data<float>()[i], 8 * before.data<float>()[i], 1e-4);
 }
 
 TEST(ButterflyMultiply, EveryRowOfABatchByItself) {
@@ -77,7 +119,7 @@ TEST(ButterflyMultiply, EveryRowOfABatchByItself) {
   const Tensor y = butterfly_multiply(
       concat({counting({1, 1, 4}), Tensor::zeros({1, 1, 4}, DType::f64)}, 0), twiddle, 4);
   EXPECT_EQ(y.shape(), Shape({2, 1, 4}));
-  expect_numbers(y, {435, 885, 523, 1013, 0, 0, 0, 0}, 0);
+  expect_numbers(y, {435, 885, 523, 1013, 0, 0, 0, 0}, 1e-10);
 }
 
 // Rows 2^k - 1 ... 2^(k+1) - 2 are the factor of stride 2^k, repeated over its pairs: pair i has

@@ -16,6 +16,8 @@ auto padded(int64_t axis, int64_t before, int64_t after) {
 }
 
 const GradientRows rows = {
+    {"transpose", "matrix", {real({3, 20})}, [](auto x) { return transpose(x[0]); }},
+    {"transpose", "complex", {cplx({17, 2})}, [](auto x) { return transpose(x[0]); }},
     {"reshape",
      "split",
      {real({2, 7})},
