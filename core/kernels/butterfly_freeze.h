@@ -20,8 +20,9 @@ struct FrozenTwiddle {
 /// (d S_q), 1]], and the first diagonal is the scaling of the next factor's inputs. Computed in
 /// double precision.
 ///
-/// A diagonal entry that is too small beside its neighbour to divide by is taken to be 2^-26 of it
-/// (T double: 2^-55), below what rounding in T does to the result.
+/// A diagonal entry too small to divide by is enlarged until what it contributes is 2^-26 (T
+/// double: 2^-55) of what its neighbour does, below what rounding in T does to their sum. Bounds of
+/// the numbers between the factors, for inputs of the same size, tell how much that is.
 template <class T>
 FrozenTwiddle<T> freeze_twiddle(const ButterflyShape& shape, const T* twiddle);
 
