@@ -334,7 +334,7 @@ void forward(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<
                                ? reals(end.bias + stack * s.n)
                                : bias.as<Real<T>>() + stack * call.row.size * kPlanes<T>;
       plan.finish.relu = end.relu;
-      plan.finish.stream = stream;
+      plan.finish.stream = stream && !call.staged();
       T* stack_y = y + stack * s.n;
       call.kernels.forward(plan,
                            call.gather(x_stage, x, first, count, s.in_features, s.in_features),
@@ -507,9 +507,9 @@ template <class T>
 void butterfly_forward(const ButterflyShape& shape, const PackedTwiddle<T>& twiddle, const T* x,
                        T* y, const ButterflyEnd<T>& end) {
   check(shape);
+  const ButterflyCall<T> call(shape, twiddle);
   if (shape.batch == 0) return;
   if (shape.n == 1) return identity(shape, x, y, end);
-  const ButterflyCall<T> call(shape, twiddle);
   shape.layout == Layout::rows ? forward(call, x, y, end) : forward_columns(call, x, y, end);
 }
 
@@ -525,6 +525,7 @@ void butterfly_backward(const ButterflyShape& shape, const PackedTwiddle<T>& twi
   check(shape);
   require(shape.layout == Layout::rows, "backward needs the layout rows");
   require(!twiddle.is_frozen(), "a frozen twiddle has no gradient");
+  const ButterflyCall<T> call(shape, twiddle);
   if (shape.batch == 0) {
     if (gradients.twiddle)
       std::fill_n(gradients.twiddle, shape.nstacks * shape.nblocks * log2_of(shape.n) * shape.n * 2,
@@ -533,7 +534,7 @@ void butterfly_backward(const ButterflyShape& shape, const PackedTwiddle<T>& twi
   } else if (shape.n == 1) {
     identity_backward(shape, relu_y, grad_y, gradients);
   } else {
-    backward(ButterflyCall<T>(shape, twiddle), x, relu_y, grad_y, gradients);
+    backward(call, x, relu_y, grad_y, gradients);
   }
 }
 

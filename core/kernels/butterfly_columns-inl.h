@@ -81,8 +81,8 @@ struct ColumnsPass {
     for (int v = 0; v < kColumns; ++v) {
       if (plan.scale) x[v] = mul(x[v], scale);
       if (plan.bias) x[v] = add(x[v], bias);
-      if constexpr (N::kPlanes == 1)  // in this order of arguments NaN stays NaN on x86
-        if (plan.relu) x[v].re = hn::Max(N::zero().re, x[v].re);
+      if constexpr (N::kPlanes == 1)
+        if (plan.relu) x[v] = rectify(x[v]);
     }
   }
 

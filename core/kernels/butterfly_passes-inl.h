@@ -101,8 +101,8 @@ HWY_INLINE void apply(const Finish<T>& finish, int64_t vector, Numbers<T> (&x)[k
   }
   if constexpr (N::kPlanes == 1)
     if (finish.relu) {
-      HWY_UNROLL(4)  // in this order of arguments NaN stays NaN on x86
-      for (int r = 0; r < kCount; ++r) x[r].re = hn::Max(N::zero().re, x[r].re);
+      HWY_UNROLL(4)
+      for (int r = 0; r < kCount; ++r) x[r] = rectify(x[r]);
     }
 }
 

@@ -206,6 +206,17 @@ struct Numbers<std::complex<R>> {
   }
 };
 
+// max(x, 0), where NaN stays NaN: with x86's vectors by the order of the arguments. Highway's Max
+// of NEON and of scalars drops it.
+template <class R>
+HWY_INLINE Numbers<R> rectify(const Numbers<R>& x) {
+  const auto zero = Numbers<R>::zero().re;
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_NEON
+  return {hn::IfThenZeroElse(hn::Lt(x.re, zero), x.re)};
+#else
+  return {hn::Max(zero, x.re)};
+#endif
+}
 template <class R>
 HWY_INLINE Numbers<R> add(const Numbers<R>& a, const Numbers<R>& b) {
   return {hn::Add(a.re, b.re)};

@@ -248,7 +248,8 @@ template <class T>
 double distance(const std::vector<T>& a, const std::vector<T>& b) {
   double error = 0, norm = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    error = std::max<double>(error, std::abs(a[i] - b[i]));
+    const double difference = std::abs(a[i] - b[i]);
+    if (!(difference <= error)) error = difference;  // NaN too
     norm = std::max<double>(norm, std::abs(b[i]));
   }
   return error / std::max(norm, 1e-30);
