@@ -368,6 +368,7 @@ void forward_columns(const ButterflyCall<T>& call, const T* x, T* y, const Butte
       Columns<T> from = {reals(x + first), s.batch, false, std::min(s.in_features, s.n)};
       Columns<T> to = {reals(stack_y), s.batch, false, kept};
       const bool staged = first + columns > s.batch;
+      if (last + columns <= s.batch) from.ahead = columns * kPlanes<T>;
       if (staged) {
         for (int64_t f = 0; f < from.features; ++f) {
           T* row = std::copy_n(x + f * s.batch + first, last - first, x_stage + f * columns);

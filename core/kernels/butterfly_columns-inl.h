@@ -19,6 +19,13 @@ namespace papilio::kernels::HWY_NAMESPACE {
 template <class T>
 constexpr int kMaxColumns = Numbers<T>::kPlanes == 2 && kDataRegisters == 8 ? 1 : 2;
 
+// Of the next tile: the strides of a first pass are more than the processor foresees by itself.
+template <class T>
+HWY_INLINE void fetch(const Real<T>* p) {
+  for (size_t line = 0; line < sizeof(Real<T>) * Numbers<T>::kSlot; line += 64)
+    __builtin_prefetch(reinterpret_cast<const char*>(p) + line);
+}
+
 template <class T, int kBits, bool kUp, bool kFrozen, int kColumns>
 struct ColumnsPass {
   using N = Numbers<T>;
@@ -58,6 +65,10 @@ struct ColumnsPass {
   static HWY_INLINE void load(const Columns<T>& in, int64_t feature, N (&x)[kColumns]) {
     const Real<T>* p = in.data + feature * in.pitch * N::kPlanes;
     const bool absent = kEdge == Edge::cut && !in.planar && feature >= in.features;
+    if (in.ahead != 0) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kColumns; ++v) fetch<T>(p + v * N::kSlot + in.ahead);
+    }
     HWY_UNROLL(4)
     for (int v = 0; v < kColumns; ++v, p += N::kSlot)
       x[v] = absent                                                 ? N::zero()

@@ -61,6 +61,7 @@ struct Columns {
   int64_t pitch;
   bool planar;
   int64_t features;
+  int64_t ahead = 0;  ///< loads prefetch what stands so many reals further on; 0 = nothing
 };
 
 /// The butterfly of one stack over a tile of columns.
