@@ -47,7 +47,8 @@ Layout layout_named(std::string_view name) { return named<Layout>(name, layout_n
 double butterfly_slots(const Case& c) {
   const double n = static_cast<double>(c.n);
   const double blocks = c.op == Op::kmatrix_forward ? 2 : 1;
-  return 2 * n * std::log2(n) * blocks * passes(c.op) * (is_complex(c.dtype) ? 4 : 1);
+  const double matrices = c.op == Op::forward_frozen ? n * std::log2(n) + n : 2 * n * std::log2(n);
+  return matrices * blocks * passes(c.op) * (is_complex(c.dtype) ? 4 : 1);
 }
 
 double dense_slots(const Case& c) {

@@ -39,9 +39,9 @@ std::string_view text(Layout layout);
 Op op_named(std::string_view name);
 Layout layout_named(std::string_view name);
 
-/// Multiply-adds of real numbers that one sample takes: forward 2 n log2 n (four for each 2 x 2
-/// matrix), a K-matrix twice that, backward twice that, a step three times; four times as many for
-/// complex numbers.
+/// Multiply-adds of real numbers that one sample takes: forward_frozen n log2 n + n; forward 2 n
+/// log2 n (four for each 2 x 2 matrix), a K-matrix twice that, backward twice that, a step three
+/// times; four times as many for complex numbers.
 double butterfly_slots(const Case& c);
 /// The same for the n x n matrix in its place: n^2, backward 2 n^2, a step 3 n^2.
 double dense_slots(const Case& c);
