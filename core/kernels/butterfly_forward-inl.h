@@ -12,7 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
 
-template <class T, bool kLanes, int kBits, bool kUp, bool kFrozen, bool kSlots>
+// kSeam: downwards through the factors of one block, then upwards through those of the next.
+template <class T, bool kLanes, int kBits, bool kUp, bool kFrozen, bool kSlots, bool kSeam = false>
 struct ForwardPass {
   using N = Numbers<T>;
   static constexpr int kVectors = 1 << kBits;
@@ -68,6 +69,21 @@ struct ForwardPass {
     }
   }
 
+  // The levels of the pass within one block.
+  template <bool kGrowing, int kCount>
+  static HWY_INLINE void levels(const Pass<T>& pass, const Real<T>* first, int64_t pitch,
+                                int64_t vector, int64_t stride, N (&x)[kVectors][kCount]) {
+    const Real<T>* twiddle = first + vector * kTwiddle;
+    walk<T, kBits, kLanes, kGrowing>(
+        [&](auto bit) PAPILIO_INLINE_LAMBDA {
+          high_level<kCount>(bit, twiddle + (pass.first_level + bit) * pitch, stride * kTwiddle, x);
+        },
+        [&](auto level) PAPILIO_INLINE_LAMBDA {
+          if (kBits > 0 || level < pass.lane_levels)
+            lane_level<kCount>(level, twiddle + level * pitch, x);
+        });
+  }
+
   // The group whose first vector is `vector`, of kCount rows.
   template <Edge kEdge, int kCount>
   static HWY_INLINE void group(const Pass<T>& pass, const Rows<T>& in, const Rows<T>& out,
@@ -78,16 +94,9 @@ struct ForwardPass {
     HWY_UNROLL(8)
     for (int i = 0; i < kVectors; ++i)
       load<kEdge>(in, from + i * stride * in.vector_pitch, vector + i * stride, x[i]);
-    const Real<T>* twiddle = pass.twiddle + vector * kTwiddle;
-    walk<T, kBits, kLanes, kUp>(
-        [&](auto bit) PAPILIO_INLINE_LAMBDA {
-          high_level<kCount>(bit, twiddle + (pass.first_level + bit) * pass.level_pitch,
-                             stride * kTwiddle, x);
-        },
-        [&](auto level) PAPILIO_INLINE_LAMBDA {
-          if (kBits > 0 || level < pass.lane_levels)
-            lane_level<kCount>(level, twiddle + level * pass.level_pitch, x);
-        });
+    levels<kUp, kCount>(pass, pass.twiddle, pass.level_pitch, vector, stride, x);
+    if constexpr (kSeam)
+      levels<true, kCount>(pass, pass.seam_twiddle, pass.seam_pitch, vector, stride, x);
     Real<T>* to = out.data + vector * out.vector_pitch + row * out.row_pitch;
     HWY_UNROLL(8)
     for (int i = 0; i < kVectors; ++i)
@@ -129,6 +138,9 @@ template <class T>
 HWY_INLINE void run_forward(const Pass<T>& pass, const Rows<T>& in, const Rows<T>& out) {
   const auto with = [&](auto lanes, auto bits) HWY_ATTR {
     const auto call = [&](auto up, auto frozen, auto slots) HWY_ATTR {
+      if constexpr (lanes && !up)
+        if (pass.seam_twiddle)
+          return ForwardPass<T, lanes, bits, up, frozen, slots, true>::run(pass, in, out);
       ForwardPass<T, lanes, bits, up, frozen, slots>::run(pass, in, out);
     };
     const auto slots = [&](auto up, auto frozen) HWY_ATTR {
@@ -149,20 +161,57 @@ HWY_INLINE void run_forward(const Pass<T>& pass, const Rows<T>& in, const Rows<T
   });
 }
 
+// The steps of forward: passes, but the last one of a decreasing block and the first one of the
+// next block, both of the lane levels, are one step.
+struct Seams {
+  int64_t steps;
+
+  template <class T>
+  HWY_INLINE Seams(const RowsPlan<T>& plan, const Schedule& schedule, bool possible)
+      : count_(schedule.count), first_(plan.increasing_stride ? count_ : 0) {
+    const int64_t blocks = plan.nblocks - (plan.increasing_stride ? 1 : 0);
+    pairs_ = possible ? blocks / 2 : 0;
+    steps = plan.nblocks * count_ - pairs_;
+  }
+  HWY_INLINE bool at(int64_t step) const {
+    const int64_t s = step - first_;
+    return s >= 0 && s / period() < pairs_ && s % period() == count_ - 1;
+  }
+  // The first pass of a step.
+  HWY_INLINE int64_t pass(int64_t step) const {
+    const int64_t s = step - first_;
+    if (s < 0) return step;
+    const int64_t before = s / period() < pairs_ ? s / period() : pairs_;
+    const bool behind = before < pairs_ && s % period() >= count_;
+    return step + before + (behind ? 1 : 0);
+  }
+
+ private:
+  HWY_INLINE int64_t period() const { return 2 * count_ - 1; }
+  int64_t count_, first_, pairs_ = 0;
+};
+
 template <class T>
 void forward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T>* scratch) {
   const Schedule schedule =
       make_schedule(plan.levels, kLaneLevels<T>, kForwardBits<T>, kForwardBits<T>);
   const Rows<T> tile = scratch_rows(plan, scratch, 0);
-  const int64_t passes = schedule.count * plan.nblocks;
-  const auto get = [&](int64_t i) HWY_ATTR {
+  const Seams seams(plan, schedule, kLaneLevels<T> > 0);
+  const auto get = [&](int64_t step) HWY_ATTR {
+    const int64_t i = seams.pass(step);
     Pass<T> pass = make_pass(plan, schedule, i);
-    if (i == passes - 1) pass.finish = plan.finish;
+    if (seams.at(step)) {
+      const Pass<T> next = make_pass(plan, schedule, i + 1);
+      pass.seam_twiddle = next.twiddle, pass.seam_pitch = next.level_pitch;
+      pass.whole = pass.whole || next.whole;
+    }
+    if (step == seams.steps - 1) pass.finish = plan.finish;
     return pass;
   };
-  depth_first<T>(passes, row_parts(schedule), get, [&](int64_t i, const Pass<T>& pass) HWY_ATTR {
-    run_forward(pass, i == 0 ? x : tile, i == passes - 1 ? y : tile);
-  });
+  depth_first<T>(seams.steps, row_parts(schedule), get,
+                 [&](int64_t step, const Pass<T>& pass) HWY_ATTR {
+                   run_forward(pass, step == 0 ? x : tile, step == seams.steps - 1 ? y : tile);
+                 });
 }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE

@@ -52,6 +52,10 @@ struct Pass {
   int64_t level_pitch;         // reals from the twiddle of a level to that of the next one
   int64_t begin = 0, end = 0;  // the groups to do
   Finish<T> finish = {};
+  // Level 0 and level pitch of the block after this one, when the same groups go through its lane
+  // levels and following bits at once: the seam of a decreasing and an increasing block.
+  const Real<T>* seam_twiddle = nullptr;
+  int64_t seam_pitch = 0;
 };
 
 // ---------------------------------------------------------------- rows in memory
