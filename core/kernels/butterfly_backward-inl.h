@@ -1,4 +1,6 @@
 // The backward passes over rows of vectors. Compiled once for each SIMD target.
+//
+// Long because a pass goes forward again before it goes back.
 
 #if defined(PAPILIO_BUTTERFLY_BACKWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_BACKWARD_INL_H_

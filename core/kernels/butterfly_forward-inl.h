@@ -1,4 +1,6 @@
 // The forward passes over rows of vectors. Compiled once for each SIMD target.
+//
+// Long because levels, groups, edges and the order of the passes belong together.
 
 #if defined(PAPILIO_BUTTERFLY_FORWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_FORWARD_INL_H_

@@ -6,6 +6,8 @@
 // pass does several factors on a group of vectors that stays in registers. The rows of a tile come
 // innermost: they share the loads of the twiddle and, in backward, add up its gradient in
 // registers.
+//
+// Long because both directions and both layouts share it.
 
 #if defined(PAPILIO_BUTTERFLY_PASSES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_PASSES_INL_H_

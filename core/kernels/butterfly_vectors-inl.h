@@ -3,6 +3,8 @@
 //
 // A complex vector is two registers, real and imaginary parts. One vector in memory is a "slot":
 // kSlot reals, the real parts before the imaginary ones.
+//
+// Long because real and complex vectors have the same members.
 
 #if defined(PAPILIO_BUTTERFLY_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_VECTORS_INL_H_
