@@ -224,7 +224,9 @@ HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, 
   pass.first_level = schedule.first_level[s];
   pass.frozen = plan.frozen;
   pass.whole = s == schedule.count - 1;
-  pass.stride = pass.lane_levels > 0 ? 1 : int64_t{1} << (pass.first_level - kLaneLevels<T>);
+  // In vectors; columns, which have no lane levels, set their own.
+  const int64_t high = pass.first_level - kLaneLevels<T>;
+  pass.stride = pass.lane_levels > 0 || high < 0 ? 1 : int64_t{1} << high;
   pass.rows = plan.rows;
   pass.groups = plan.vectors >> pass.bits;
   pass.twiddle = plan.twiddle + first_factor * plan.factor_pitch;
