@@ -16,8 +16,9 @@ struct MeasureOptions {
 /// came (models::Interrupt).
 ///
 /// They run in turn, round after round, so that changes of the clock and of the machine's load
-/// strike all of them alike. In each round a candidate runs for at least 100 us, after one call
-/// that isn't timed and brings back its data to the cache. Its time is the 20th percentile over the
+/// strike all of them alike. In each round a candidate runs for at least 1 ms, after some
+/// calls that aren't timed and bring its data back to the caches: one call is not enough where the
+/// last level holds what the second one gave up. Its time is the 20th percentile over the
 /// rounds: disturbances only ever add time, so the middle says more of the machine's neighbours
 /// than of the program; the least one grows better with the number of rounds, and is where a clock
 /// that was high for a moment shows.

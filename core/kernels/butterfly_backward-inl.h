@@ -137,7 +137,7 @@ struct BackwardPass {
       Real<T>* to = grad_out.data + vector * grad_out.vector_pitch + row * grad_out.row_pitch;
       HWY_UNROLL(4)
       for (int i = 0; i < kVectors; ++i)
-        store<kEdge>(columns(g)[i], grad_out, Finish<T>(), to + i * stride * grad_out.vector_pitch,
+        store<kEdge>(columns(g)[i], grad_out, Finish<T>{}, to + i * stride * grad_out.vector_pitch,
                      vector + i * stride);
     }
     HWY_UNROLL(8)

@@ -26,13 +26,13 @@ struct Rows {
 };
 
 /// What becomes of a result before it is stored: times scale, plus bias, rectified. Both are arrays
-/// of slots, one a vector, or null.
+/// of slots, one a vector, or null. Finish{} does nothing.
 template <class T>
 struct Finish {
-  const Real<T>* scale = nullptr;
-  const Real<T>* bias = nullptr;
-  bool relu = false;    ///< real T only
-  bool stream = false;  ///< stores that bypass the caches, which need aligned whole vectors
+  const Real<T>* scale;
+  const Real<T>* bias;
+  bool relu;    ///< real T only
+  bool stream;  ///< stores that bypass the caches, which need aligned whole vectors
   bool any() const { return scale || bias || relu || stream; }
 };
 

@@ -41,7 +41,7 @@ constexpr int kForwardBits = kDataRegisters == 16 && Numbers<T>::kPlanes == 1 ? 
 
 // One pass over a block. Level e is the factor of stride 2^e, wherever it comes in the order.
 template <class T>
-struct Pass {
+struct Pass {       // without initial values: a table of many is never filled
   int lane_levels;  // levels 0 ... lane_levels - 1,
   int bits;         // and levels first_level ... first_level + bits - 1
   int first_level;
@@ -49,15 +49,15 @@ struct Pass {
   bool whole;      // mixes all of the row; other passes stay within its parts
   int64_t stride;  // of first_level, in vectors
   int64_t rows;
-  int64_t groups;              // of 2^bits vectors, in a row
-  const Real<T>* twiddle;      // of level 0
-  int64_t level_pitch;         // reals from the twiddle of a level to that of the next one
-  int64_t begin = 0, end = 0;  // the groups to do
-  Finish<T> finish = {};
+  int64_t groups;          // of 2^bits vectors, in a row
+  const Real<T>* twiddle;  // of level 0
+  int64_t level_pitch;     // reals from the twiddle of a level to that of the next one
+  int64_t begin, end;      // the groups to do
+  Finish<T> finish;
   // Level 0 and level pitch of the block after this one, when the same groups go through its lane
   // levels and following bits at once: the seam of a decreasing and an increasing block.
-  const Real<T>* seam_twiddle = nullptr;
-  int64_t seam_pitch = 0;
+  const Real<T>* seam_twiddle;
+  int64_t seam_pitch;
 };
 
 // ---------------------------------------------------------------- rows in memory
@@ -215,7 +215,7 @@ HWY_INLINE Schedule make_schedule(int levels, int lane_levels, int max_bits, int
 template <class T>
 HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, int64_t index) {
   const int64_t block = index / schedule.count, i = index % schedule.count;
-  Pass<T> pass;
+  Pass<T> pass = {};
   pass.increasing = plan.increasing_stride != (block % 2 == 1);
   const int64_t s = pass.increasing ? i : schedule.count - 1 - i;
   const int64_t first_factor = block * plan.levels + (pass.increasing ? 0 : plan.levels - 1);
