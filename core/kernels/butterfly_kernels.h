@@ -1,4 +1,4 @@
-// What butterfly.cc, which is compiled once, and the sources compiled for every SIMD target know of
+// What the sources that are compiled once and those compiled for every SIMD target know of
 // each other. Internal to the kernels.
 //
 // Vectors hold `lanes` consecutive numbers of one row. When n is smaller than that, several samples

@@ -315,6 +315,19 @@ TYPED_TEST(ButterflyKernelOf, BlocksStacksAndOddWidths) {
           }
 }
 
+// The ends of what is promised.
+TYPED_TEST(ButterflyKernelOf, LargestSizeAndBatch) {
+  constexpr int64_t kLargest = 65536;
+  for (bool increasing : {true, false})
+    expect_as_reference<TypeParam>({.batch = 1,
+                                    .in_features = kLargest - 1,
+                                    .n = kLargest,
+                                    .increasing_stride = increasing,
+                                    .out_features = kLargest});
+  expect_as_reference<TypeParam>(
+      {.batch = 100'000, .in_features = 3, .n = 4, .nblocks = 2, .out_features = 4});
+}
+
 TYPED_TEST(ButterflyKernelOf, LargeSizes) {
   for (bool increasing : {true, false}) {
     expect_as_reference<TypeParam>({.batch = 100,
