@@ -187,10 +187,10 @@ Tensor unit_diagonal_twiddle(const Tensor& twiddle, bool increasing_stride) {
 Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride) {
   const auto shape = kernel_shape("balanced_twiddle", twiddle, increasing_stride);
   Tensor result(twiddle.shape(), twiddle.dtype());
-  dispatch_floating(twiddle.dtype(), "balanced_twiddle", [&]<class T>() {
-    kernels::balance_rows(shape, twiddle.data<T>(), result.mutable_data<T>());
+  const bool exists = dispatch_floating(twiddle.dtype(), "balanced_twiddle", [&]<class T>() {
+    return kernels::balance_rows(shape, twiddle.data<T>(), result.mutable_data<T>());
   });
-  return result;
+  return exists ? result : twiddle;
 }
 
 Tensor conjugated(const Tensor& x) {

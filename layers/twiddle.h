@@ -42,7 +42,8 @@ Tensor transposed_twiddle(const Tensor& twiddle);
 /// Undefined when that would leave the range of the dtype.
 Tensor unit_diagonal_twiddle(const Tensor& twiddle, bool increasing_stride);
 /// A twiddle of exactly the same matrices, scaled by powers of two between the factors so that rows
-/// have norms near 1 in all factors but the last: as good to train as a new one.
+/// have norms near 1 in all factors but the last: as good to train as a new one. `twiddle` itself
+/// when a number would leave the range of the dtype.
 Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride);
 /// The complex conjugate, differentiable; of a real tensor the tensor itself.
 Tensor conjugated(const Tensor& x);

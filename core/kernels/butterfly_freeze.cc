@@ -146,13 +146,18 @@ bool unit_diagonals(const ButterflyShape& shape, const T* twiddle, T* result) {
 }
 
 template <class T>
-void balance_rows(const ButterflyShape& shape, const T* twiddle, T* result) {
+bool balance_rows(const ButterflyShape& shape, const T* twiddle, T* result) {
   using Exponent = int;  // a number between two factors is 2^exponent times the balanced one
   const int64_t last = shape.nblocks * levels_of(shape) - 1;
-  const auto times = [](const T& value, Exponent e) {
-    return narrow<T>(Wide<T>(value) * std::ldexp(1.0, e));
+  bool fits = true;
+  const auto times = [&](const T& value, Exponent e) {
+    // In two steps, as 2^e alone may leave the range of double.
+    const T product =
+        narrow<T>(Wide<T>(value) * std::ldexp(1.0, e / 2) * std::ldexp(1.0, e - e / 2));
+    fits &= bool(std::isfinite(std::abs(product)));
+    return product;
   };
-  for_each_matrix<Exponent>(
+  return for_each_matrix<Exponent>(
       shape, twiddle,
       [&](int64_t factor, const T* m, Exponent& upper, Exponent& lower) {
         const Exponent in[] = {upper, lower};
@@ -164,7 +169,7 @@ void balance_rows(const ButterflyShape& shape, const T* twiddle, T* result) {
           result[0] = times(m[0], in[0] - out), result[1] = times(m[1], in[1] - out);
           (row == 0 ? upper : lower) = out;
         }
-        return true;
+        return fits;
       },
       [](const std::vector<Exponent>&) {});
 }
@@ -172,7 +177,7 @@ void balance_rows(const ButterflyShape& shape, const T* twiddle, T* result) {
 #define PAPILIO_INSTANTIATE(T)                                               \
   template FrozenTwiddle<T> freeze_twiddle(const ButterflyShape&, const T*); \
   template bool unit_diagonals(const ButterflyShape&, const T*, T*);         \
-  template void balance_rows(const ButterflyShape&, const T*, T*);
+  template bool balance_rows(const ButterflyShape&, const T*, T*);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)
 PAPILIO_INSTANTIATE(std::complex<float>)

@@ -35,8 +35,8 @@ bool unit_diagonals(const ButterflyShape& shape, const T* twiddle, T* result);
 
 /// The way back, for training: a twiddle of exactly the same matrix by scalings with powers of two,
 /// so that every row of every 2 x 2 matrix but the last factor's has a norm between 1/sqrt(2) and
-/// sqrt(2).
+/// sqrt(2). Returns false, and leaves anything in `result`, when that leaves the range of T.
 template <class T>
-void balance_rows(const ButterflyShape& shape, const T* twiddle, T* result);
+bool balance_rows(const ButterflyShape& shape, const T* twiddle, T* result);
 
 }  // namespace papilio::kernels
