@@ -1,6 +1,7 @@
 // Parameter: a named, trained Tensor with its gradient and hints for the optimizer.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,9 +14,16 @@ namespace detail {
 struct ParameterState;
 }
 
+/// Is it an untied twiddle, as butterfly_multiply() takes it, and in which direction does its first
+/// block go?
+enum class TwiddleHint : uint8_t { none, increasing_stride, decreasing_stride };
+
 struct ParameterHints {
   bool weight_decay = true;  ///< false for biases, norms and structured weights
   double learning_rate_scale = 1;
+  /// Lets a checkpoint hold the parameter in its frozen form, so it must say how the parameter is
+  /// used.
+  TwiddleHint twiddle = TwiddleHint::none;
 };
 
 /// Where in the source a call stands: std::source_location, which clang 14 does not have.

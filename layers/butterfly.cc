@@ -27,7 +27,10 @@ Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyO
                    ? twiddle
                    : initial_twiddle(options.init, nstacks_, nblocks_, n_, tied_,
                                      increasing_stride_, options.dtype, rng.split("twiddle")),
-               {.weight_decay = false}) {}
+               {.weight_decay = false,
+                .twiddle = tied_                ? TwiddleHint::none
+                           : increasing_stride_ ? TwiddleHint::increasing_stride
+                                                : TwiddleHint::decreasing_stride}) {}
 
 Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyOptions& options,
                      Rng rng)

@@ -30,13 +30,13 @@ KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions
       nstacks_((out_features - 1) / n_ + 1),
       width_(options.width),
       expansion_(options.expansion) {
-  const ParameterHints structured{.weight_decay = false};
   if (!options.orthogonal) {
     twiddle_ = Parameter(initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false,
                                          dtype_, rng.split("twiddle")),
-                         structured);
+                         {.weight_decay = false, .twiddle = TwiddleHint::decreasing_stride});
     return;
   }
+  const ParameterHints structured{.weight_decay = false};
   check(is_real(dtype_), "kmatrix: orthogonal K-matrices are real, the dtype is ", dtype_);
   angles_ = Parameter(rand_uniform({nstacks_, 2 * width_, log2_exact(n_), n_ / 2}, 0,
                                    2 * std::numbers::pi, rng.split("angles"), dtype_),

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <vector>
 
+#include "papilio/core/kernels/butterfly_freeze.h"
 #include "papilio/core/ops.h"
 
 namespace papilio {
@@ -98,6 +99,22 @@ void fill_fourier(Tensor& twiddle, bool tied, double sign, bool increasing_strid
     }
 }
 
+kernels::ButterflyShape kernel_shape(const char* name, const Tensor& twiddle,
+                                     bool increasing_stride) {
+  const int64_t n = twiddle.rank() == 6 ? 2 * twiddle.dim(3) : 0;
+  check(n >= 2 && std::has_single_bit(static_cast<uint64_t>(n)) &&
+            twiddle.shape() == twiddle_shape(twiddle.dim(0), twiddle.dim(1), n, false),
+        name, ": ", twiddle,
+        ", expected [nstacks, nblocks, log2 n, n/2, 2, 2] with n a power of two, at least 2");
+  return {.batch = 0,
+          .in_features = n,
+          .n = n,
+          .nstacks = twiddle.dim(0),
+          .nblocks = twiddle.dim(1),
+          .increasing_stride = increasing_stride,
+          .out_features = n};
+}
+
 }  // namespace
 
 int64_t butterfly_size(int64_t features) {
@@ -156,6 +173,24 @@ Tensor transposed_twiddle(const Tensor& twiddle) {
   return reshape(
       gather(reshape(twiddle, {twiddle.numel()}), Tensor::from(index, {twiddle.numel()})),
       twiddle.shape());
+}
+
+Tensor unit_diagonal_twiddle(const Tensor& twiddle, bool increasing_stride) {
+  const auto shape = kernel_shape("unit_diagonal_twiddle", twiddle, increasing_stride);
+  Tensor result(twiddle.shape(), twiddle.dtype());
+  const bool exists = dispatch_floating(twiddle.dtype(), "unit_diagonal_twiddle", [&]<class T>() {
+    return kernels::unit_diagonals(shape, twiddle.data<T>(), result.mutable_data<T>());
+  });
+  return exists ? result : Tensor();
+}
+
+Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride) {
+  const auto shape = kernel_shape("balanced_twiddle", twiddle, increasing_stride);
+  Tensor result(twiddle.shape(), twiddle.dtype());
+  const bool exists = dispatch_floating(twiddle.dtype(), "balanced_twiddle", [&]<class T>() {
+    return kernels::balance_rows(shape, twiddle.data<T>(), result.mutable_data<T>());
+  });
+  return exists ? result : twiddle;
 }
 
 Tensor conjugated(const Tensor& x) {

@@ -36,6 +36,15 @@ Tensor initial_twiddle(std::string_view init, int64_t nstacks, int64_t nblocks, 
 /// The twiddle of the transposed matrix of every stack, differentiable; its first direction is the
 /// opposite of the last one of `twiddle`. Untied (nstacks, nblocks, log2 n, n/2, 2, 2).
 Tensor transposed_twiddle(const Tensor& twiddle);
+/// A twiddle of the same matrices to rounding (f32: about 3e-7 of the largest output), whose 2 x 2
+/// matrices have ones on their diagonals in all factors but the last: the frozen form
+/// (kernels::unit_diagonals). Untied, its first direction is `increasing_stride`; unknown to tapes.
+/// Undefined when that would leave the range of the dtype.
+Tensor unit_diagonal_twiddle(const Tensor& twiddle, bool increasing_stride);
+/// A twiddle of exactly the same matrices, scaled by powers of two between the factors so that rows
+/// have norms near 1 in all factors but the last: as good to train as a new one. `twiddle` itself
+/// when a number would leave the range of the dtype.
+Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride);
 /// The complex conjugate, differentiable; of a real tensor the tensor itself.
 Tensor conjugated(const Tensor& x);
 

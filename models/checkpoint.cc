@@ -4,33 +4,45 @@
 #include <map>
 #include <set>
 
+#include "papilio/core/log.h"
 #include "papilio/core/safetensors.h"
+#include "papilio/layers/twiddle.h"
+#include "papilio/models/frozen.h"
 #include "papilio/models/registry.h"
 
 namespace papilio {
 namespace models {
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kPlain = 1, kFrozen = 2;  // formats: kFrozen can have frozen twiddles
 constexpr std::string_view kTrainingPrefix = "training/";
+
+struct Target {
+  std::string name;
+  Tensor* tensor;
+  TwiddleHint twiddle;
+};
 
 // Lists every tensor of a module once: a parameter that two paths reach stands under its first
 // name.
 class TensorList : public Fields {
  public:
-  std::vector<std::pair<std::string, Tensor*>> all;
+  std::vector<Target> all;
 
  protected:
   void parameter(const std::string& path, Parameter& member) override {
-    if (seen_.insert(member.identity()).second) all.emplace_back(path, &member.mutable_value());
+    if (seen_.insert(member.identity()).second)
+      all.push_back({path, &member.mutable_value(), member.hints().twiddle});
   }
-  void buffer(const std::string& path, Tensor& member) override { all.emplace_back(path, &member); }
+  void buffer(const std::string& path, Tensor& member) override {
+    all.push_back({path, &member, TwiddleHint::none});
+  }
 
  private:
   std::set<const void*> seen_;
 };
 
-std::vector<std::pair<std::string, Tensor*>> tensors_of(Module& model) {
+std::vector<Target> tensors_of(Module& model) {
   TensorList list;
   model.fields(list);
   return std::move(list.all);
@@ -52,34 +64,75 @@ Tensor as_complex(const Tensor& pairs, const std::string& name) {
   return recast(pairs, complex_of(pairs.dtype()), pairs.shape().leading());
 }
 
+// The names listed under a key of the metadata, each to be taken when its tensor is found.
+class NameList {
+ public:
+  NameList(std::string_view key, const Config* names) : key_(key) {
+    if (names == nullptr) return;
+    for (const Config& name : names->as_array()) names_.insert(name.as_string());
+  }
+  bool take(const std::string& name) { return names_.erase(name) > 0; }
+  void check_all_taken() const {
+    check(names_.empty(), "its metadata lists the ", key_, " tensor '",
+          names_.empty() ? "" : *names_.begin(), "', which it does not hold");
+  }
+
+ private:
+  std::string_view key_;
+  std::set<std::string> names_;
+};
+
 Checkpoint decode(const Safetensors& file) {
   Checkpoint checkpoint;
-  Config complex_names = Config::Array{};
+  Config metadata;
   if (const auto entry = file.metadata.find("papilio"); entry != file.metadata.end()) {
-    const Config metadata = Config::parse(entry->second);
+    metadata = Config::parse(entry->second);
     const int64_t format = metadata.at("format").as_int();
-    check(format >= 1 && format <= kFormat, "it has checkpoint format ", format,
-          ", this version of Papilio reads up to ", kFormat, "; use a newer one");
+    check(format >= kPlain && format <= kFrozen, "it has checkpoint format ", format,
+          ", this version of Papilio reads up to ", kFrozen, "; use a newer one");
     if (const Config* model = metadata.find("model")) {
       checkpoint.model = model->at("name").as_string();
       checkpoint.config = model->at("config");
     }
     if (const Config* input = metadata.find("input")) checkpoint.input = *input;
     if (const Config* training = metadata.find("training")) checkpoint.training = *training;
-    if (const Config* names = metadata.find("complex")) complex_names = *names;
   }
-  std::set<std::string> complex_set;
-  for (const Config& name : complex_names.as_array()) complex_set.insert(name.as_string());
+  const auto listed = [&](std::string_view key) {
+    return NameList(key, metadata.is_null() ? nullptr : metadata.find(key));
+  };
+  NameList complex = listed("complex"), frozen = listed("frozen");
   for (const auto& [name, stored] : file.tensors) {
-    const Tensor tensor = complex_set.erase(name) ? as_complex(stored, name) : stored;
-    if (name.starts_with(kTrainingPrefix))
+    Tensor tensor = complex.take(name) ? as_complex(stored, name) : stored;
+    if (name.starts_with(kTrainingPrefix)) {
       checkpoint.state.emplace_back(name.substr(kTrainingPrefix.size()), tensor);
-    else
-      checkpoint.tensors.emplace_back(name, tensor);
+      continue;
+    }
+    if (frozen.take(name)) {
+      tensor = expanded_twiddle(tensor, name);
+      checkpoint.frozen.push_back(name);
+    }
+    checkpoint.tensors.emplace_back(name, tensor);
   }
-  check(complex_set.empty(), "its metadata lists the complex tensor '",
-        complex_set.empty() ? "" : *complex_set.begin(), "', which it does not hold");
+  complex.check_all_taken();
+  frozen.check_all_taken();
   return checkpoint;
+}
+
+Checkpoint decode(const Safetensors& file, const std::string& name) {
+  try {
+    return decode(file);
+  } catch (const Error& error) {
+    fail("checkpoint '", name, "': ", error.message());
+  }
+}
+
+bool lists(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// True when the frozen form of an untied twiddle is no smaller: with a single factor, or none.
+bool is_smallest(const Tensor& twiddle) {
+  return twiddle.rank() == 6 && twiddle.dim(1) * twiddle.dim(2) <= 1;
 }
 
 }  // namespace
@@ -90,9 +143,10 @@ Checkpoint snapshot(Module& model) {
                         .input = model.input(),
                         .training = {},
                         .tensors = {},
-                        .state = {}};
-  for (const auto& [name, tensor] : tensors_of(model))
-    checkpoint.tensors.emplace_back(name, *tensor);
+                        .state = {},
+                        .frozen = {}};
+  for (const Target& target : tensors_of(model))
+    checkpoint.tensors.emplace_back(target.name, *target.tensor);
   return checkpoint;
 }
 
@@ -100,16 +154,16 @@ void restore(Module& model, const Checkpoint& checkpoint, const std::string& fil
   std::map<std::string, const Tensor*> stored;
   for (const auto& [name, tensor] : checkpoint.tensors) stored.emplace(name, &tensor);
   std::string problems;
-  std::vector<std::pair<Tensor*, const Tensor*>> pairs;
-  for (const auto& [name, target] : tensors_of(model)) {
-    const auto found = stored.find(name);
+  std::vector<std::pair<Target, const Tensor*>> pairs;
+  for (const Target& target : tensors_of(model)) {
+    const auto found = stored.find(target.name);
     if (found == stored.end()) {
-      problems += concat("\n  missing: ", name, " ", *target);
+      problems += concat("\n  missing: ", target.name, " ", *target.tensor);
       continue;
     }
     const Tensor& source = *found->second;
-    if (source.shape() != target->shape() || source.dtype() != target->dtype())
-      problems += concat("\n  ", name, " is ", source, ", the model has ", *target);
+    if (source.shape() != target.tensor->shape() || source.dtype() != target.tensor->dtype())
+      problems += concat("\n  ", target.name, " is ", source, ", the model has ", *target.tensor);
     else
       pairs.emplace_back(target, &source);
     stored.erase(found);
@@ -117,35 +171,59 @@ void restore(Module& model, const Checkpoint& checkpoint, const std::string& fil
   for (const auto& [name, tensor] : stored) problems += concat("\n  extra: ", name, " ", *tensor);
   check(problems.empty(), "'", file, "' does not fit the model ", model.describe(), ":", problems,
         "\nload it into a model of the class and sizes that it was saved from");
-  for (const auto& [target, source] : pairs) target->assign(*source);
+  for (const auto& [target, source] : pairs) {
+    const bool balance =
+        target.twiddle != TwiddleHint::none && lists(checkpoint.frozen, target.name);
+    target.tensor->assign(
+        balance ? balanced_twiddle(*source, target.twiddle == TwiddleHint::increasing_stride)
+                : *source);
+  }
+}
+
+std::vector<std::string> freeze(Checkpoint& checkpoint, Module& model) {
+  std::map<std::string, TwiddleHint> hints;
+  for (const Target& target : tensors_of(model)) hints.emplace(target.name, target.twiddle);
+  std::vector<std::string> without;
+  for (auto& [name, tensor] : checkpoint.tensors) {
+    const auto hint = hints.find(name);
+    const bool twiddle = hint != hints.end() && hint->second != TwiddleHint::none;
+    if (!twiddle || lists(checkpoint.frozen, name) || is_smallest(tensor)) continue;
+    const Tensor form =
+        unit_diagonal_twiddle(tensor, hint->second == TwiddleHint::increasing_stride);
+    (form.defined() ? checkpoint.frozen : without).push_back(name);
+    if (form.defined()) tensor = form;
+  }
+  return without;
 }
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  Config metadata = {{"format", kFormat}};
+  Config metadata = {{"format", checkpoint.frozen.empty() ? kPlain : kFrozen}};
   if (!checkpoint.model.empty())
     metadata["model"] = Config{{"name", checkpoint.model}, {"config", checkpoint.config}};
   if (!checkpoint.input.is_null()) metadata["input"] = checkpoint.input;
-  Config complex_names = Config::Array{};
+  Config complex_names = Config::Array{}, frozen_names = Config::Array{};
   Safetensors file;
   const auto add = [&](const std::string& name, const Tensor& tensor) {
     if (is_complex(tensor.dtype())) complex_names.push_back(name);
     file.tensors.emplace_back(name, is_complex(tensor.dtype()) ? as_real(tensor) : tensor);
   };
-  for (const auto& [name, tensor] : checkpoint.tensors) add(name, tensor);
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const bool frozen = lists(checkpoint.frozen, name);
+    if (frozen) frozen_names.push_back(name);
+    add(name, frozen ? compact_twiddle(tensor, name) : tensor);
+  }
   for (const auto& [name, tensor] : checkpoint.state) add(concat(kTrainingPrefix, name), tensor);
   if (!complex_names.as_array().empty()) metadata["complex"] = complex_names;
+  if (!frozen_names.as_array().empty()) metadata["frozen"] = frozen_names;
   if (!checkpoint.training.is_null()) metadata["training"] = checkpoint.training;
   file.metadata["papilio"] = metadata.dump();
   write_safetensors(path, file);
 }
 
-Checkpoint read_checkpoint(const std::string& path) {
-  const Safetensors file = read_safetensors(path);
-  try {
-    return decode(file);
-  } catch (const Error& error) {
-    fail("checkpoint '", path, "': ", error.message());
-  }
+Checkpoint read_checkpoint(const std::string& path) { return decode(read_safetensors(path), path); }
+
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& name) {
+  return decode(parse_safetensors(bytes, name), name);
 }
 
 std::unique_ptr<Module> load(const std::string& path) {
@@ -171,8 +249,14 @@ std::unique_ptr<Module> load(const std::string& path) {
 
 }  // namespace models
 
-void save(Module& model, const std::string& path) {
-  models::write_checkpoint(path, models::snapshot(model));
+void save(Module& model, const std::string& path, const SaveOptions& options) {
+  models::Checkpoint checkpoint = models::snapshot(model);
+  if (options.frozen)
+    for (const std::string& name : models::freeze(checkpoint, model))
+      logging::warning(concat("'", path, "': '", name,
+                              "' has no frozen form, a scaling would leave the range of its dtype; "
+                              "it is saved as it is"));
+  models::write_checkpoint(path, checkpoint);
 }
 
 void load(Module& model, const std::string& path) {

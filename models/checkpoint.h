@@ -2,13 +2,17 @@
 //
 // The file has one metadata key, "papilio", that holds a JSON text:
 //   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "complex": [names],
-//   "training": ...}
+//   "frozen": [names], "training": ...}
 // Complex tensors are stored as real ones with a last axis of 2, and listed under "complex".
+// On request, and never in a run, twiddles are stored in their frozen form, half of the numbers,
+// and listed under "frozen"; the format is then 2. Reading makes twiddles of them again.
 // Optimizer state and the like stand beside the model's tensors under names that begin with
 // "training/"; only a run's last.safetensors has them.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,10 +21,14 @@
 
 namespace papilio {
 
+struct SaveOptions {
+  bool frozen = false;  ///< see models::freeze(); a twiddle that has no such form gets a warning
+};
+
 /// Writes the model's parameters and buffers under their paths, with its registered name, config()
 /// and input(). The file is whole or not there: an older one survives a failure. A model that is
 /// not registered saves its weights.
-void save(Module& model, const std::string& path);
+void save(Module& model, const std::string& path, const SaveOptions& options = {});
 
 /// Fills the parameters and buffers of `model` from a checkpoint or any safetensors file with the
 /// same names. Throws Error that lists every tensor that is missing, extra, or of another shape or
@@ -38,6 +46,7 @@ struct Checkpoint {
   Config training;    ///< state of the run, null when the file is not part of one
   Tensors tensors;    ///< the model's, complex ones as such
   Tensors state;      ///< the training's, without the prefix
+  std::vector<std::string> frozen;  ///< those of `tensors` that the file holds in the frozen form
 };
 
 /// The model as it is now. The tensors share the model's storage.
@@ -45,10 +54,21 @@ Checkpoint snapshot(Module& model);
 /// The inverse; `file` stands for the source in messages. Throws Error as load() does.
 void restore(Module& model, const Checkpoint& checkpoint, const std::string& file);
 
+/// Replaces the twiddles of `checkpoint`, which is of `model`, by twiddles of the same matrices to
+/// rounding that have a frozen form, and adds their names to `frozen`: in the file they are (log2 n
+/// nblocks + 1) n numbers for each stack instead of 2 log2 n nblocks n. restore() balances them
+/// again, without rounding, so that they can be trained as before. Which parameters are untied
+/// twiddles their hints say; tied ones and angles are smaller already. Returns the names of the
+/// twiddles that have no such form, because a scaling would leave the range of the dtype; they stay
+/// as they are.
+std::vector<std::string> freeze(Checkpoint& checkpoint, Module& model);
+
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Also reads safetensors files without our metadata: those have tensors only. Throws Error that
 /// names the file and what is wrong, also for a format newer than this library's.
 Checkpoint read_checkpoint(const std::string& path);
+/// The same from memory; `name` stands for the file in messages.
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& name);
 
 /// Makes the model that the file names and fills it. Throws Error that lists the registered models
 /// when the file's is not one of them.

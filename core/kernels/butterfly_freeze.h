@@ -1,4 +1,4 @@
-// The inference form of a twiddle: see PackedTwiddle::frozen(). Internal to the kernels.
+// The inference form of a twiddle, see PackedTwiddle::frozen(), and the same as a twiddle again.
 #pragma once
 
 #include <vector>
@@ -25,5 +25,18 @@ struct FrozenTwiddle {
 /// the numbers between the factors, for inputs of the same size, tell how much that is.
 template <class T>
 FrozenTwiddle<T> freeze_twiddle(const ButterflyShape& shape, const T* twiddle);
+
+/// The same scalings, but ending before the last factor, which takes them in: `result`, as large as
+/// `twiddle`, is a twiddle of the same matrix to rounding, with ones on the diagonals of all 2 x 2
+/// matrices but those of each stack's last factor. What is not one is as many numbers as a frozen
+/// twiddle has. Returns false, and leaves anything in `result`, when that leaves the range of T.
+template <class T>
+bool unit_diagonals(const ButterflyShape& shape, const T* twiddle, T* result);
+
+/// The way back, for training: a twiddle of exactly the same matrix by scalings with powers of two,
+/// so that every row of every 2 x 2 matrix but the last factor's has a norm between 1/sqrt(2) and
+/// sqrt(2). Returns false, and leaves anything in `result`, when that leaves the range of T.
+template <class T>
+bool balance_rows(const ButterflyShape& shape, const T* twiddle, T* result);
 
 }  // namespace papilio::kernels

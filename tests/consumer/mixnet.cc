@@ -39,6 +39,7 @@ int main() {
   auto loaded = models::load("mixnet.safetensors");
   const double loss = cross_entropy(model(x), labels).item();
   const bool same = model(x).to_vector<float>() == (*loaded)(x).to_vector<float>();
+  save(model, "mixnet-frozen.safetensors", {.frozen = true});
   std::cout << "loss " << loss << ", the loaded model " << (same ? "agrees" : "differs") << '\n';
   return loss < 0.1 && same ? 0 : 1;
 }

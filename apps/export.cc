@@ -1,0 +1,54 @@
+// export: a saved model in another form, for deployment.
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "papilio/apps/common/app.h"
+#include "papilio/apps/export/form.h"
+
+using namespace papilio;
+
+namespace {
+
+const std::map<std::string, apps::Exporter> kForms = {{"frozen", apps::export_frozen}};
+
+void check_target(const std::string& from, const std::string& to, bool force) {
+  if (!std::filesystem::exists(to)) return;
+  check(!std::filesystem::exists(from) || !std::filesystem::equivalent(from, to), "'", to,
+        "' is the checkpoint itself; write to another file");
+  check(force, "'", to, "' exists; --force replaces it");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Writes a checkpoint's model in a form for deployment, and says what became smaller\n"
+      "and how much the model's output changed.\n"
+      "frozen: a checkpoint whose twiddles are stored in their frozen form, about half of the\n"
+      "numbers; all programs read it like any other. The state of training is left out.",
+      "export");
+  app.footer("Example: papilio-export runs/a/best.safetensors --to frozen --out a.safetensors");
+  std::string file, form, to, json;
+  bool force = false;
+  std::vector<std::string> names;
+  for (const auto& [name, exporter] : kForms) names.push_back(name);
+  app.add_option("checkpoint", file, "File that a trainer or save() wrote")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--to", form, "The form")->required()->check(CLI::IsMember(names));
+  app.add_option("--out", to, "File to write")->required()->type_name("FILE");
+  app.add_flag("--force", force, "Replace an existing file");
+  apps::add_json(app, json);
+
+  return apps::run(app, argc, argv, [&] {
+    check_target(file, to, force);
+    const apps::ExportSource source{file, models::read_checkpoint(file), models::load(file)};
+    const Config report = kForms.at(form)(source, to, json == "-" ? std::cerr : std::cout);
+    apps::write_json(json, report);
+    return apps::kSuccess;
+  });
+}
