@@ -95,6 +95,8 @@ Checkpoint decode(const Safetensors& file) {
       checkpoint.config = model->at("config");
     }
     if (const Config* input = metadata.find("input")) checkpoint.input = *input;
+    if (const Config* classes = metadata.find("classes"))
+      for (const Config& name : classes->as_array()) checkpoint.classes.push_back(name.as_string());
     if (const Config* training = metadata.find("training")) checkpoint.training = *training;
   }
   const auto listed = [&](std::string_view key) {
@@ -141,6 +143,7 @@ Checkpoint snapshot(Module& model) {
   Checkpoint checkpoint{.model = registered_name(model),
                         .config = model.config(),
                         .input = model.input(),
+                        .classes = {},
                         .training = {},
                         .tensors = {},
                         .state = {},
@@ -201,6 +204,11 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   if (!checkpoint.model.empty())
     metadata["model"] = Config{{"name", checkpoint.model}, {"config", checkpoint.config}};
   if (!checkpoint.input.is_null()) metadata["input"] = checkpoint.input;
+  if (!checkpoint.classes.empty()) {
+    Config names = Config::Array{};
+    for (const std::string& name : checkpoint.classes) names.push_back(name);
+    metadata["classes"] = names;
+  }
   Config complex_names = Config::Array{}, frozen_names = Config::Array{};
   Safetensors file;
   const auto add = [&](const std::string& name, const Tensor& tensor) {

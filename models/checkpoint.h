@@ -1,8 +1,8 @@
 // Checkpoint: a model's tensors and what is known about it, in one safetensors file.
 //
 // The file has one metadata key, "papilio", that holds a JSON text:
-//   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "complex": [names],
-//   "frozen": [names], "training": ...}
+//   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "classes": [names],
+//   "complex": [names], "frozen": [names], "training": ...}
 // Complex tensors are stored as real ones with a last axis of 2, and listed under "complex".
 // On request, and never in a run, twiddles are stored in their frozen form, half of the numbers,
 // and listed under "frozen"; the format is then 2. Reading makes twiddles of them again.
@@ -43,10 +43,11 @@ struct Checkpoint {
   std::string model;  ///< registered name; empty when the model has none
   Config config;      ///< of the model
   Config input;       ///< what one example looks like: Module::input() or the training data's
-  Config training;    ///< state of the run, null when the file is not part of one
-  Tensors tensors;    ///< the model's, complex ones as such
-  Tensors state;      ///< the training's, without the prefix
-  std::vector<std::string> frozen;  ///< those of `tensors` that the file holds in the frozen form
+  std::vector<std::string> classes;  ///< what the logits stand for, by label; empty: unknown
+  Config training;                   ///< state of the run, null when the file is not part of one
+  Tensors tensors;                   ///< the model's, complex ones as such
+  Tensors state;                     ///< the training's, without the prefix
+  std::vector<std::string> frozen;   ///< those of `tensors` that the file holds in the frozen form
 };
 
 /// The model as it is now. The tensors share the model's storage.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iomanip>
 #include <limits>
+#include <numeric>
 #include <ostream>
 
 #include "papilio/data/loader.h"
@@ -15,7 +16,13 @@
 namespace papilio::models {
 namespace {
 
-constexpr int64_t kBatch = 256;
+// 256 images of up to 64 x 64 pixels in colour, fewer of larger ones: their activations would fill
+// the memory.
+int64_t batch_of(const Shape& example) { return example.numel() <= 64 * 64 * 3 ? 256 : 32; }
+
+Shape example_of(const data::AnyDataset& dataset) {
+  return dataset.image_shape().value_or(dataset.get(0).image.shape());
+}
 
 using Clock = std::chrono::steady_clock;
 
@@ -53,9 +60,46 @@ Report describe(Module& model) {
   return report;
 }
 
+void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& confusion) {
+  const int64_t classes = logits.dim(1);
+  const std::vector<int64_t> guesses = argmax_rows(logits);
+  auto* counts = confusion.mutable_data<int64_t>();
+  for (int64_t i = 0; i < labels.numel(); ++i)
+    ++counts[labels.data<int64_t>()[i] * classes + guesses[static_cast<size_t>(i)]];
+}
+
+// Rows in which fewer than `most` logits come before the label's; of equal ones, the first comes
+// first.
+int64_t count_among(const Tensor& logits, const Tensor& labels, int64_t most) {
+  int64_t count = 0;
+  dispatch_real(logits.dtype(), "evaluate", [&]<class T>() {
+    const int64_t classes = logits.dim(1);
+    for (int64_t i = 0; i < labels.numel(); ++i) {
+      const T* row = logits.data<T>() + i * classes;
+      const int64_t label = labels.data<int64_t>()[i];
+      int64_t before = 0;
+      for (int64_t c = 0; c < classes; ++c)
+        before += row[c] > row[label] || (row[c] == row[label] && c < label);
+      count += before < most;
+    }
+  });
+  return count;
+}
+
 template <class T>
 Config or_null(const std::optional<T>& value) {
   return value ? Config(*value) : Config();
+}
+
+Config rows_of(const Tensor& matrix) {
+  Config rows = Config::Array{};
+  const int64_t columns = matrix.dim(1);
+  for (int64_t i = 0; i < matrix.dim(0); ++i) {
+    Config row = Config::Array{};
+    for (int64_t j = 0; j < columns; ++j) row.push_back(matrix.data<int64_t>()[i * columns + j]);
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 }  // namespace
@@ -63,9 +107,10 @@ Config or_null(const std::optional<T>& value) {
 Score score(Module& model, const data::AnyDataset& dataset,
             const std::function<void(const Tensor&)>& each_logits) {
   const NoTape guard;
+  check(dataset.size() > 0, "evaluate: the data set is empty");
   Score total;
-  std::vector<int64_t> correct, seen;
-  const data::Loader loader(dataset, {.batch = kBatch});
+  const data::Loader loader(dataset, {.batch = batch_of(example_of(dataset))});
+  int64_t among_five = 0;
   for (const auto& [images, labels] : loader.epoch(0)) {
     const Tensor logits = model(images);
     check(logits.rank() == 2 && logits.dim(0) == labels.numel(), "evaluate: ", model.describe(),
@@ -73,35 +118,38 @@ Score score(Module& model, const data::AnyDataset& dataset,
           " images, expected one row of logits for each");
     total.loss += cross_entropy(logits, labels).item() * static_cast<double>(labels.numel());
     total.images += labels.numel();
-    correct.resize(std::max(correct.size(), static_cast<size_t>(logits.dim(1))));
-    seen.resize(correct.size());
-    const std::vector<int64_t> guesses = argmax_rows(logits);
-    for (int64_t i = 0; i < labels.numel(); ++i) {
-      const auto label = static_cast<size_t>(labels.data<int64_t>()[i]);
-      ++seen[label];
-      correct[label] += guesses[static_cast<size_t>(i)] == labels.data<int64_t>()[i];
-    }
+    if (!total.confusion.defined())
+      total.confusion = Tensor::zeros({logits.dim(1), logits.dim(1)}, DType::i64);
+    count_confusion(logits, labels, total.confusion);
+    among_five += count_among(logits, labels, 5);
     if (each_logits) each_logits(logits);
   }
-  check(total.images > 0, "evaluate: the data set is empty");
-  total.loss /= static_cast<double>(total.images);
+  const auto images = static_cast<double>(total.images);
+  total.loss /= images;
+  total.top5 = static_cast<double>(among_five) / images;
+  const int64_t classes = total.confusion.dim(0);
   int64_t right = 0;
-  for (size_t label = 0; label < seen.size(); ++label) {
-    right += correct[label];
-    total.class_accuracy.push_back(seen[label] == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                                    : static_cast<double>(correct[label]) /
-                                                          static_cast<double>(seen[label]));
+  for (int64_t label = 0; label < classes; ++label) {
+    const int64_t* row = total.confusion.data<int64_t>() + label * classes;
+    const int64_t seen = std::accumulate(row, row + classes, int64_t{0});
+    right += row[label];
+    total.class_accuracy.push_back(seen == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                             : static_cast<double>(row[label]) /
+                                                   static_cast<double>(seen));
   }
-  total.accuracy = static_cast<double>(right) / static_cast<double>(total.images);
+  total.accuracy = static_cast<double>(right) / images;
   return total;
 }
 
 Speed measure_speed(Module& model, const Shape& example) {
   const NoTape guard;
   const Tensor one = rand_uniform(batched(1, example), 0, 1, Rng(1));
-  const Tensor many = rand_uniform(batched(kBatch, example), 0, 1, Rng(2));
-  return {.latency_us = 1e6 * median_seconds([&] { model(one); }, 0.3),
-          .images_per_second = kBatch / median_seconds([&] { model(many); }, 0.6)};
+  const int64_t batch = batch_of(example);
+  const Tensor many = rand_uniform(batched(batch, example), 0, 1, Rng(2));
+  return {
+      .latency_us = 1e6 * median_seconds([&] { model(one); }, 0.3),
+      .images_per_second = static_cast<double>(batch) / median_seconds([&] { model(many); }, 0.6),
+      .batch = batch};
 }
 
 Report evaluate(Module& model, const data::AnyDataset& dataset,
@@ -110,7 +158,7 @@ Report evaluate(Module& model, const data::AnyDataset& dataset,
   report.data = dataset.info().name;
   report.classes = dataset.info().classes;
   report.score = score(model, dataset, each_logits);
-  report.speed = measure_speed(model, dataset.get(0).image.shape());
+  report.speed = measure_speed(model, example_of(dataset));
   return report;
 }
 
@@ -132,6 +180,7 @@ Config Report::to_config() const {
   Config config = {{"model", model}, {"data", data.empty() ? Config() : Config(data)}};
   config["images"] = score ? Config(score->images) : Config();
   config["accuracy"] = score ? Config(score->accuracy) : Config();
+  config["top5"] = score ? Config(score->top5) : Config();
   config["loss"] = score ? Config(score->loss) : Config();
   config["class_accuracy"] = Config();
   if (score) {
@@ -140,6 +189,7 @@ Config Report::to_config() const {
       by_class[i < classes.size() ? classes[i] : std::to_string(i)] = score->class_accuracy[i];
     config["class_accuracy"] = by_class;
   }
+  config["confusion"] = score ? rows_of(score->confusion) : Config();
   config["parameters"] = parameters;
   config["hidden_parameters"] = or_null(hidden_parameters);
   config["compression"] = or_null(compression);
@@ -158,6 +208,8 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
   if (report.score) {
     row("data") << report.data << ", " << report.score->images << " images\n";
     row("accuracy") << std::setprecision(4) << report.score->accuracy << '\n';
+    if (report.score->confusion.dim(0) > 5)
+      row("top-5 accuracy") << std::setprecision(4) << report.score->top5 << '\n';
     row("loss") << std::setprecision(4) << report.score->loss << '\n';
     for (size_t i = 0; i < report.score->class_accuracy.size(); ++i)
       row("  " + (i < report.classes.size() ? report.classes[i] : "class " + std::to_string(i)))
@@ -169,8 +221,8 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
     row("compression") << std::setprecision(1) << *report.compression << "x\n";
   if (report.speed) {
     row("latency, batch 1") << std::setprecision(1) << report.speed->latency_us << " us\n";
-    row("speed, batch 256") << std::setprecision(0) << report.speed->images_per_second
-                            << " images/s";
+    row(concat("speed, batch ", report.speed->batch))
+        << std::setprecision(0) << report.speed->images_per_second << " images/s";
   }
   out.flags(flags);
   return out;

@@ -17,11 +17,14 @@ namespace papilio::models {
 struct Score {
   int64_t images = 0;
   double accuracy = 0;  ///< share of images whose largest logit is at the label, in [0, 1]
+  double top5 = 0;      ///< share of images whose label is among the five largest logits
   double loss = 0;      ///< mean cross-entropy
   std::vector<double> class_accuracy;  ///< by label; NaN for a class without images
+  Tensor confusion;  ///< i64 [classes, classes]: images of the row's label taken for the column's
 };
 
-/// Runs a classifier over a data set in batches of 256, the last one smaller, without a tape.
+/// Runs a classifier over a data set in batches of 256, or of 32 for large images, the last one
+/// smaller, without a tape.
 /// `each_logits` sees the logits [batch, classes] of every batch in order. Throws Error when the
 /// model does not give one row of logits an image.
 Score score(Module& model, const data::AnyDataset& dataset,
@@ -29,7 +32,8 @@ Score score(Module& model, const data::AnyDataset& dataset,
 
 struct Speed {
   double latency_us = 0;         ///< median time of forward() on one example
-  double images_per_second = 0;  ///< of forward() in batches of 256, from the median time
+  double images_per_second = 0;  ///< of forward() in such batches, from the median time
+  int64_t batch = 256;           ///< 32 for images of more than 64 x 64 pixels in colour
 };
 /// Times forward() on random input of the shape of one example, in this thread's number of threads,
 /// for about a second.
@@ -45,8 +49,8 @@ struct Report {
   std::optional<double> compression;         ///< of CompressedMlp
   std::optional<Speed> speed;
 
-  /// Keys: model, data, images, accuracy, loss, class_accuracy, parameters, hidden_parameters,
-  /// compression, latency_us, images_per_second; absent ones are null.
+  /// Keys: model, data, images, accuracy, top5, loss, class_accuracy, confusion, parameters,
+  /// hidden_parameters, compression, latency_us, images_per_second; absent ones are null.
   Config to_config() const;
 };
 std::ostream& operator<<(std::ostream& out, const Report& report);

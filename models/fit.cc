@@ -65,6 +65,7 @@ class Fit {
                         .shuffle = true,
                         .seed = options.seed,
                         .workers = options.workers,
+                        .augment = options.augment,
                         .transforms = options.transforms}),
         optimizer_(optim::make_optimizer(options.optimizer, model.parameters(),
                                          with_rate(options.optimizer_options, options.lr))),
@@ -250,6 +251,7 @@ class Fit {
   Checkpoint model_checkpoint() const {
     Checkpoint checkpoint = snapshot(model_);
     checkpoint.input = input_;
+    checkpoint.classes = loader_.dataset().info().classes;
     for (const auto& [name, tensor] : checkpoint.tensors) check_finite(name, tensor);
     return checkpoint;
   }

@@ -62,11 +62,14 @@ Schedule cosine(int64_t total, double final_factor) {
   };
 }
 
-Schedule linear(int64_t total, double final_factor) {
-  check_at_least("linear", "total", total, 1);
+Schedule linear(int64_t total, double final_factor, int64_t begin) {
+  check_at_least("linear", "begin", begin, 0);
+  check_at_least("linear", "total", total, begin + 1);
   check_not_negative("schedule linear", "final_factor", final_factor);
-  return
-      [=](const ScheduleState& now) { return 1 + (final_factor - 1) * progress(now.step, total); };
+  return [=](const ScheduleState& now) {
+    const int64_t past = std::max<int64_t>(now.step - begin, 0);
+    return 1 + (final_factor - 1) * progress(past, total - begin);
+  };
 }
 
 Schedule warm_up(int64_t steps, Schedule inner) {
@@ -137,8 +140,8 @@ Schedule make_cosine(const Config& c, const Length& length) {
 }
 
 Schedule make_linear(const Config& c, const Length& length) {
-  c.expect_keys({"name", "warm_up", "final_factor"}, "schedule linear");
-  return linear(length.total_steps, c.get("final_factor", 0.0));
+  c.expect_keys({"name", "warm_up", "final_factor", "begin"}, "schedule linear");
+  return linear(length.total_steps, c.get("final_factor", 0.0), length.steps(c.get("begin", 0.0)));
 }
 
 Schedule make_plateau(const Config& c, const Length&) {

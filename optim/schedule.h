@@ -36,8 +36,9 @@ Schedule exponential(double gamma, int64_t every = 1);
 /// Half a cosine from 1 to final_factor >= 0 at step `total`, and final_factor from there on
 /// (Loshchilov and Hutter 2017).
 Schedule cosine(int64_t total, double final_factor = 0);
-/// A line from 1 to final_factor >= 0 at step `total`, and final_factor from there on.
-Schedule linear(int64_t total, double final_factor = 0);
+/// 1 up to step `begin` >= 0, then a line to final_factor >= 0 at step `total` > begin, and
+/// final_factor from there on.
+Schedule linear(int64_t total, double final_factor = 0, int64_t begin = 0);
 /// inner times (step + 1) / steps in the first `steps` >= 0 steps, inner afterwards (Goyal et al.
 /// 2017).
 Schedule warm_up(int64_t steps, Schedule inner);
@@ -51,9 +52,9 @@ Schedule plateau(int64_t patience = 10, double gamma = 0.1, double threshold = 1
 /// "constant", "step", "multi-step", "exponential", "cosine", "linear", "plateau".
 std::vector<std::string> schedule_names();
 /// A schedule from {"name": "step", "every": 30, "gamma": 0.1, "warm_up": 5}. The keys are the
-/// arguments above; `every`, `milestones` and `warm_up` are in epochs, whole or not, and cosine and
-/// linear end at total_steps. warm_up goes with each name. Throws Error that lists the valid ones
-/// for an unknown name or key.
+/// arguments above; `every`, `milestones`, `begin` and `warm_up` are in epochs, whole or not, and
+/// cosine and linear end at total_steps. warm_up goes with each name. Throws Error that lists the
+/// valid ones for an unknown name or key.
 Schedule make_schedule(const Config& config, int64_t steps_per_epoch, int64_t total_steps);
 
 }  // namespace papilio::optim

@@ -25,6 +25,7 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
                    {"momentum", o.momentum},
                    {"weight_decay", o.weight_decay},
                    {"schedule", o.schedule},
+                   {"warm_up", o.warm_up},
                    {"clip_norm", o.fit.clip_norm},
                    {"label_smoothing", o.fit.label_smoothing},
                    {"validation", o.validation},
@@ -38,7 +39,8 @@ models::FitReport train_one(const Experiment& experiment, const TrainingOptions&
   models::FitOptions fit = o.fit;
   fit.lr = rate;
   fit.out = out;
-  fit.schedule = {{"name", o.schedule}};
+  fit.schedule = {{"name", o.schedule}, {"warm_up", o.warm_up}};
+  if (o.schedule == "linear") fit.schedule["begin"] = o.warm_up;
   fit.optimizer_options = {{"weight_decay", o.weight_decay}};
   if (fit.optimizer == "sgd" || fit.optimizer == "rmsprop")
     fit.optimizer_options["momentum"] = o.momentum;
@@ -99,6 +101,9 @@ void add_training(CLI::App& app, TrainingOptions& o) {
       ->capture_default_str();
   app.add_option("--schedule", o.schedule, "Learning-rate schedule: constant, cosine or linear")
       ->check(CLI::IsMember({"constant", "cosine", "linear"}))
+      ->capture_default_str();
+  app.add_option("--warm-up", o.warm_up,
+                 "Epochs in which the learning rate rises to its full value")
       ->capture_default_str();
   app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")
       ->capture_default_str();

@@ -19,10 +19,12 @@ struct TrainingOptions {
   models::FitOptions fit;
   double momentum = 0.9, weight_decay = 0, validation = 0.15;
   std::string schedule = "constant";
+  double warm_up = 0;  ///< epochs; a linear schedule begins after them
 };
 
 /// Adds --data --out --epochs --batch --lr --seed --threads --workers --resume --force --init
-/// --json and the options of the optimizer. The initial values of `options` are the defaults.
+/// --json and the options of the optimizer and the schedule. The initial values of `options` are
+/// the defaults.
 void add_training(CLI::App& app, TrainingOptions& options);
 
 /// A trainer's part of the work: `make` builds the untrained model, `config` is what it adds to
