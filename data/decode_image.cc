@@ -85,9 +85,13 @@ Picture EncodedPicture::decode() const {
 PicturePart EncodedPicture::decode_part(const Box& box) const { return decode_part(box, 8); }
 
 PicturePart EncodedPicture::decode_part(const Box& box, int64_t height, int64_t width) const {
-  const double least =
-      std::max(static_cast<double>(height) / box.height, static_cast<double>(width) / box.width);
-  return decode_part(box, std::clamp(static_cast<int>(std::ceil(8 * least)), 1, 8));
+  // Only halvings: libjpeg-turbo has no SIMD code for what lies between, which is slower than all
+  // of it at full size.
+  int eighths = 8;
+  while (eighths > 1 && static_cast<double>(height) <= box.height * (eighths / 16.0) &&
+         static_cast<double>(width) <= box.width * (eighths / 16.0))
+    eighths /= 2;
+  return decode_part(box, eighths);
 }
 
 PicturePart EncodedPicture::decode_part(const Box& box, int eighths) const {

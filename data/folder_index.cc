@@ -123,13 +123,13 @@ class Lines {
     left_.remove_prefix(end + 1);
     return line;
   }
-  // A number of at most 18 digits at the beginning of `line`, and the space behind it.
+  // A number at the beginning of `line`, and the space behind it.
   int64_t number(std::string_view& line) const {
     int64_t value = 0;
     const size_t end = std::min(line.find(' '), line.size());
     const auto [stop, code] = std::from_chars(line.data(), line.data() + end, value);
-    expect(end > 0 && end <= 18 + (line[0] == '-') && code == std::errc() &&
-               stop == line.data() + end && std::to_string(value) == line.substr(0, end),
+    expect(end > 0 && code == std::errc() && stop == line.data() + end &&
+               std::to_string(value) == line.substr(0, end),
            "a number is expected");
     line.remove_prefix(std::min(end + 1, line.size()));
     return value;

@@ -177,7 +177,7 @@ struct ImageFolder::State {
     if (found_damaged[static_cast<size_t>(i)].exchange(true)) return;
     ++damaged_count;
     logging::warning(
-        concat("image folder: another picture of its class stands in for this one: ", why));
+        concat("image folder: a damaged picture, replaced by the next of its class: ", why));
   }
 
   mutable std::vector<std::atomic<bool>> found_damaged;
