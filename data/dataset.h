@@ -1,5 +1,6 @@
 // What a data set is: a size and a function from an index to an example. Anything with these two is
-// a Dataset; AnyDataset is the handle that loaders, statistics and evaluation take.
+// a Dataset; AnyDataset is the handle that loaders, statistics and evaluation take. Long because
+// what a set may offer besides and the handle that passes it on are one contract.
 #pragma once
 
 #include <concepts>

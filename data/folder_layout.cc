@@ -7,6 +7,7 @@
 
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/data/folder_index.h"
 
 namespace papilio::data {
 namespace {
@@ -42,6 +43,34 @@ std::vector<std::string> cells(const std::string& line) {
   return found;
 }
 
+// The rows of a classes.tsv, whose first may be a header.
+std::map<std::string, std::string> names_by_class(const std::string& text,
+                                                  const std::string& name) {
+  std::istringstream lines(text);
+  std::map<std::string, std::string> names;
+  size_t wnid = 0, label = 1;
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty()) continue;
+    const std::vector<std::string> row = cells(line);
+    const auto column = [&](const char* title) {
+      return static_cast<size_t>(std::find(row.begin(), row.end(), title) - row.begin());
+    };
+    if (number == 1 && column("wnid") < row.size() && column("name") < row.size()) {
+      wnid = column("wnid"), label = column("name");
+      continue;
+    }
+    const size_t least = std::max(wnid, label) + 1;
+    check(row.size() >= least, "image folder: '", name, "', line ", number, ": it has ", row.size(),
+          " columns, at least ", least,
+          " separated by tabs are expected; repair or remove the file");
+    names.emplace(row[wnid], row[label]);
+  }
+  return names;
+}
+
 // Labels of the listing's classes, which must be among `classes`; says which of those are missing.
 std::vector<int64_t> labels_of(const FolderListing& listing,
                                const std::vector<std::string>& classes, const std::string& folder) {
@@ -65,31 +94,12 @@ std::vector<int64_t> labels_of(const FolderListing& listing,
 std::vector<std::string> class_names(const std::string& text,
                                      const std::vector<std::string>& classes,
                                      const std::string& name) {
-  std::istringstream lines(text);
-  std::map<std::string, std::string> known;
+  const std::map<std::string, std::string> known = names_by_class(text, name);
   std::map<std::string, int> uses;
-  size_t wnid = 0, label = 1;
-  int64_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty()) continue;
-    const std::vector<std::string> row = cells(line);
-    const auto column = [&](const char* title) {
-      return static_cast<size_t>(std::find(row.begin(), row.end(), title) - row.begin());
-    };
-    if (number == 1 && column("wnid") < row.size() && column("name") < row.size()) {
-      wnid = column("wnid"), label = column("name");
-      continue;
-    }
-    check(std::max(wnid, label) < row.size(), "image folder: '", name, "', line ", number,
-          ": it has ", row.size(), " columns, at least ", std::max(wnid, label) + 1,
-          " separated by tabs are expected; repair or remove the file");
-    known.emplace(row[wnid], row[label]);
-  }
   std::vector<std::string> names;
   for (const std::string& c : classes) {
-    names.push_back(known.contains(c) ? known[c] : c);
+    const auto row = known.find(c);
+    names.push_back(row == known.end() ? c : row->second);
     ++uses[names.back()];
   }
   for (size_t i = 0; i < names.size(); ++i)

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "papilio/data/dataset.h"
-#include "papilio/data/folder_index.h"
+#include "papilio/data/folder_listing.h"
 
 namespace papilio::data {
 

@@ -30,7 +30,7 @@ FolderListing small() {
   listing.add_class("n01", 5);
   listing.add_file("a b.png");
   listing.add_file("a.JPEG");
-  listing.add_class("n 02", -7);
+  listing.add_class("n02 b", -7);
   listing.add_file("\xC3\xA4.jpg");
   return listing;
 }
