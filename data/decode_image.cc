@@ -1,36 +1,13 @@
 #include "papilio/data/decode_image.h"
 
-#include <stb/stb_image.h>
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <memory>
 
+#include "papilio/data/decode_stb.h"
 #include "papilio/data/jpeg_turbo.h"
 
 namespace papilio::data {
 namespace {
-
-Picture decode_stb(std::span<const std::byte> bytes, const std::string& name,
-                   const PictureHeader& header) {
-  check_picture(bytes.size() <= std::numeric_limits<int>::max(), name, ": it has ", bytes.size(),
-                " bytes, too many for a picture");
-  check_picture(header.format != PictureFormat::jpeg || header.channels != 4 || header.adobe, name,
-                ": it has four colours and no Adobe marker, which stb_image can't read; convert it "
-                "or build with libjpeg-turbo");
-  int width = 0, height = 0, channels = 0;
-  const std::unique_ptr<uint8_t, void (*)(void*)> levels(
-      stbi_load_from_memory(reinterpret_cast<const uint8_t*>(bytes.data()),
-                            static_cast<int>(bytes.size()), &width, &height, &channels, 3),
-      stbi_image_free);
-  check_picture(levels != nullptr, name, ": it can't be decoded (", stbi_failure_reason(),
-                "): it is damaged or of an unusual kind; fetch it again or convert it");
-  check_picture(width == header.width && height == header.height, name,
-                ": its size is not the one its header says: it is damaged; fetch it again");
-  const auto count = size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height);
-  return {height, width, {levels.get(), levels.get() + count}};
-}
 
 // Where pixel (y, x) of the upright picture is stored: exchanged, then counted from the other end.
 struct Turn {

@@ -1,5 +1,6 @@
 // Any bytes are either refused with an Error or become a picture of the size that its header says:
-// by both decoders, whole and in part. The same bytes are also read as an Exif block.
+// by both decoders, whole and in part, and the same one every time. The same bytes are also read as
+// an Exif block.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -26,6 +27,7 @@ void decode(std::span<const std::byte> bytes, const DecodeOptions& options, unsi
     const Picture whole = encoded.decode();
     check_picture_size(whole);
     if (whole.height != height || whole.width != width) std::abort();
+    if (encoded.decode().levels != whole.levels) std::abort();
     const int64_t top = random % height, left = random / 7 % width;
     const Box box = {static_cast<double>(top), static_cast<double>(left),
                      static_cast<double>(1 + random / 3 % (height - top)),
