@@ -79,8 +79,8 @@ int main(int argc, char** argv) {
       out << path << '\n';
       for (const auto& [label, probability] : best_guesses((*model)(as_batch(image)), top)) {
         const auto i = static_cast<size_t>(label);
-        const std::string name = i < checkpoint.classes.size() ? checkpoint.classes[i]
-                                                               : concat("class ", label);
+        const std::string name =
+            i < checkpoint.classes.size() ? checkpoint.classes[i] : concat("class ", label);
         out << "  " << std::fixed << std::setprecision(4) << probability << "  " << name << '\n';
         guesses.push_back({{"label", label}, {"class", name}, {"probability", probability}});
       }

@@ -98,7 +98,6 @@ int main(int argc, char** argv) {
     if (options.warm_up < 0)
       options.warm_up = kWarmUpShare * static_cast<double>(options.fit.epochs);
     const apps::Pictures data = apps::open_pictures(options, pictures);
-    options.fit.augment = data.own_augmentation;
     options.fit.transforms = data.transforms;
     const models::ShuffleNetOptions net{
         .classes = static_cast<int64_t>(data.train.info().classes.size()),

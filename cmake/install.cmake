@@ -17,13 +17,16 @@ configure_package_config_file(cmake/papilio-config.cmake.in "${PROJECT_BINARY_DI
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/papilio-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/papilio-config.cmake" "${PROJECT_BINARY_DIR}/papilio-config-version.cmake"
-              cmake/FindDnnl.cmake cmake/FindOpenBlas.cmake cmake/FindStb.cmake DESTINATION ${package_dir})
+              cmake/FindDnnl.cmake cmake/FindJpegTurbo.cmake cmake/FindOpenBlas.cmake cmake/FindStb.cmake DESTINATION ${package_dir})
 
 # For projects without CMake: g++ program.cc $(pkg-config --cflags --libs papilio).
 set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH PAPILIO_PC_PREFIX "/${pkgconfig_dir}" "/")
 string(REGEX REPLACE "/$" "" PAPILIO_PC_PREFIX "${PAPILIO_PC_PREFIX}")
 set(PAPILIO_PC_LIBS "-ldnnl -lopenblas -lhwy -lspdlog -lfmt -lstb -lz -pthread")
+if(JpegTurbo_FOUND)
+  string(APPEND PAPILIO_PC_LIBS " -ljpeg")
+endif()
 if(PAPILIO_OPENMP)
   string(APPEND PAPILIO_PC_LIBS " ${OpenMP_CXX_FLAGS}")
 endif()

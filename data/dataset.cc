@@ -23,6 +23,11 @@ int64_t AnyDataset::copy_to(int64_t i, float* pixels) const {
   return model_->copy_to(i, pixels);
 }
 
+int64_t AnyDataset::draw(int64_t i, Rng key, float* pixels) const {
+  check_index(i);
+  return model_->draw(i, key, pixels);
+}
+
 int64_t AnyDataset::copy(const Example& example, float* pixels) {
   const auto source = example.image.span<float>();
   std::copy(source.begin(), source.end(), pixels);

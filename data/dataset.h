@@ -1,5 +1,6 @@
 // What a data set is: a size and a function from an index to an example. Anything with these two is
-// a Dataset; AnyDataset is the handle that loaders, statistics and evaluation take.
+// a Dataset; AnyDataset is the handle that loaders, statistics and evaluation take. Long because
+// what a set may offer besides and the handle that passes it on are one contract.
 #pragma once
 
 #include <concepts>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "papilio/core/config.h"
+#include "papilio/core/random.h"
 #include "papilio/core/tensor.h"
 
 namespace papilio::data {
@@ -38,7 +40,7 @@ struct DatasetInfo {
   std::vector<std::string> classes;  ///< names by label; may be empty
   /// How a picture becomes an image: {"height": 32, "width": 32, "channels": 1, "grayscale": true,
   /// "pad": 0}. Height and width include `pad`, the zeros on each side; grayscale is the plain mean
-  /// of red, green and blue.
+  /// of red, green and blue. Sets of picture files add "resize" and "exif", see image_folder.h.
   Config input;
 };
 
@@ -53,6 +55,18 @@ template <class D>
 concept DirectDataset = Dataset<D> && requires(const D& d, int64_t i, float* pixels) {
   { d.image_shape() } -> std::convertible_to<std::optional<Shape>>;
   { d.copy_to(i, pixels) } -> std::convertible_to<int64_t>;
+};
+
+/// A DirectDataset that has its own augmentation offers draw(i, key, pixels): copy_to() of a
+/// variant of example i that is a function of the key. And one that replaces examples that can't be
+/// read says with damaged() how many it has met.
+template <class D>
+concept DrawnDataset = DirectDataset<D> && requires(const D& d, int64_t i, Rng key, float* pixels) {
+  { d.draw(i, key, pixels) } -> std::convertible_to<int64_t>;
+};
+template <class D>
+concept DamageableDataset = Dataset<D> && requires(const D& d) {
+  { d.damaged() } -> std::convertible_to<int64_t>;
 };
 
 /// A shared handle to any Dataset; copies are cheap and refer to the same one.
@@ -70,6 +84,11 @@ class AnyDataset {
   std::optional<Shape> image_shape() const { return model_->image_shape(); }
   /// Writes the pixels of example i and returns its label.
   int64_t copy_to(int64_t i, float* pixels) const;
+  /// The same for a variant of example i that the key chooses; example i itself when the set has no
+  /// augmentation of its own.
+  int64_t draw(int64_t i, Rng key, float* pixels) const;
+  /// Examples met so far that can't be read and were replaced.
+  int64_t damaged() const { return model_->damaged(); }
 
  private:
   struct Interface {
@@ -78,6 +97,8 @@ class AnyDataset {
     virtual Example get(int64_t i) const = 0;
     virtual std::optional<Shape> image_shape() const { return {}; }
     virtual int64_t copy_to(int64_t i, float* pixels) const = 0;
+    virtual int64_t draw(int64_t i, Rng key, float* pixels) const = 0;
+    virtual int64_t damaged() const { return 0; }
 
     DatasetInfo info;
   };
@@ -96,6 +117,14 @@ class AnyDataset {
     int64_t copy_to(int64_t i, float* pixels) const override {
       if constexpr (DirectDataset<D>) return dataset.copy_to(i, pixels);
       return copy(dataset.get(i), pixels);
+    }
+    int64_t draw(int64_t i, [[maybe_unused]] Rng key, float* pixels) const override {
+      if constexpr (DrawnDataset<D>) return dataset.draw(i, key, pixels);
+      return copy_to(i, pixels);
+    }
+    int64_t damaged() const override {
+      if constexpr (DamageableDataset<D>) return dataset.damaged();
+      return 0;
     }
 
     D dataset;
@@ -120,6 +149,10 @@ class Subset {
   int64_t copy_to(int64_t i, float* pixels) const {
     return all_.copy_to(indices_[static_cast<size_t>(i)], pixels);
   }
+  int64_t draw(int64_t i, Rng key, float* pixels) const {
+    return all_.draw(indices_[static_cast<size_t>(i)], key, pixels);
+  }
+  int64_t damaged() const { return all_.damaged(); }
 
  private:
   AnyDataset all_;

@@ -27,11 +27,23 @@ struct Plan {
 
  private:
   Example example(int64_t index) const;
+  int64_t write(int64_t index, float* pixels) const;
   int64_t fill(int64_t index, int64_t place, int64_t count, Batch& batch) const;
 };
 
+int64_t Plan::write(int64_t index, float* pixels) const {
+  if (!options.augment) return dataset.copy_to(index, pixels);
+  return dataset.draw(index, rng.split(static_cast<uint64_t>(index)).split("draw"), pixels);
+}
+
 Example Plan::example(int64_t index) const {
-  Example result = dataset.get(index);
+  Example result;
+  if (const auto shape = dataset.image_shape(); shape && options.augment) {
+    result.image = Tensor(*shape);
+    result.label = write(index, result.image.mutable_data<float>());
+  } else {
+    result = dataset.get(index);
+  }
   const Rng key = rng.split(static_cast<uint64_t>(index));
   for (size_t i = 0; i < options.transforms.size(); ++i)
     result = options.transforms[i](result, key.split(i));
@@ -46,7 +58,7 @@ Tensor images_for(int64_t count, const Shape& shape) {
 int64_t Plan::fill(int64_t index, int64_t place, int64_t count, Batch& batch) const {
   if (const auto shape = dataset.image_shape(); shape && options.transforms.empty()) {
     if (!batch.images.defined()) batch.images = images_for(count, *shape);
-    return dataset.copy_to(index, batch.images.mutable_data<float>() + place * shape->numel());
+    return write(index, batch.images.mutable_data<float>() + place * shape->numel());
   }
   const Example next = example(index);
   const Shape& shape = next.image.shape();

@@ -19,7 +19,8 @@ struct LoaderOptions {
   uint64_t seed = 0;       ///< of the order and the transforms
   int workers = 0;         ///< threads that prepare batches; 0: they are made when asked for
   int64_t prefetch = 4;    ///< how many batches the workers may be ahead
-  std::vector<Transform> transforms = {};  ///< applied in this order
+  bool augment = false;  ///< draw each example with the data set's own augmentation, if it has one
+  std::vector<Transform> transforms = {};  ///< applied after that, in this order
 };
 
 struct Batch {
@@ -67,9 +68,9 @@ class Epoch {
   bool begun_ = false;
 };
 
-/// The order of the examples and the keys of the transforms are functions of the seed, the epoch
-/// and the example's index alone: any number of workers makes the same bytes, and an epoch
-/// continued from a step equals the one that was left.
+/// The order of the examples and the keys of augmentation and transforms are functions of the seed,
+/// the epoch and the example's index alone: any number of workers makes the same bytes, and an
+/// epoch continued from a step equals the one that was left.
 class Loader {
  public:
   /// Throws Error for an empty data set, a batch or prefetch below 1, workers below 0, and when

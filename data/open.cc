@@ -37,6 +37,8 @@ const Source kSources[] = {
      }},
 };
 
+constexpr const char* kFolder = "imagenet";
+
 const Source& named(const std::string& name) {
   for (const Source& source : kSources)
     if (name == source.name) return source;
@@ -47,7 +49,9 @@ const Source& named(const std::string& name) {
 }
 
 Choice choose(const Source& source, const Config& input) {
-  input.expect_keys({"height", "width", "channels", "grayscale", "pad"}, "data: the input");
+  // The last two say how picture files become images, and mean nothing here.
+  input.expect_keys({"height", "width", "channels", "grayscale", "pad", "resize", "exif"},
+                    "data: the input");
   const bool sized = input.contains("height") || input.contains("width");
   const int64_t height = input.get("height", input.get("width", source.side));
   const int64_t width = input.get("width", height);
@@ -71,8 +75,14 @@ Choice choose(const Source& source, const Config& input) {
 
 }  // namespace
 
-AnyDataset open(const std::string& spec, Split split, const Config& input) {
+AnyDataset open(const std::string& spec, Split split, const Config& input,
+                const FolderOptions& folder) {
   const size_t colon = spec.find(':');
+  if (spec.substr(0, colon) == kFolder) {
+    const std::string directory = colon == std::string::npos ? "" : spec.substr(colon + 1);
+    check(!directory.empty(), "data: ", kFolder, " needs a directory; write ", kFolder, ":DIR");
+    return ImageFolder(directory, split, input, folder);
+  }
   const Source& source = named(spec.substr(0, colon));
   std::string directory = colon == std::string::npos ? "" : spec.substr(colon + 1);
   if (directory.empty() && source.directory) directory = source.directory;
@@ -83,6 +93,7 @@ AnyDataset open(const std::string& spec, Split split, const Config& input) {
 std::vector<std::string> open_forms() {
   std::vector<std::string> forms;
   for (const Source& source : kSources) forms.push_back(source.form());
+  forms.push_back(std::string(kFolder) + ":DIR");
   return forms;
 }
 

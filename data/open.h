@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "papilio/data/dataset.h"
+#include "papilio/data/image_folder.h"
 
 namespace papilio::data {
 
-/// Opens "cifar10:DIR", "fashion-mnist[:DIR]" or "mnist:DIR". `input` has keys of
+/// Opens "cifar10:DIR", "fashion-mnist[:DIR]", "mnist:DIR" or "imagenet:DIR". `input` has keys of
 /// DatasetInfo::input; height, width and channels say which images are wanted, and the set is
 /// turned to grayscale or padded to give them; without them `grayscale` and `pad` alone may stand.
-/// {} is the set's own choice: CIFAR-10 in colour, the MNIST family padded to 32 x 32. Throws Error
+/// {} is the set's own choice: CIFAR-10 in colour, the MNIST family padded to 32 x 32, folders
+/// of pictures at 224 x 224, to which alone `folder` applies. Throws Error
 /// that lists the valid names, or says why the set does not fit.
-AnyDataset open(const std::string& spec, Split split, const Config& input = Config::object());
+AnyDataset open(const std::string& spec, Split split, const Config& input = Config::object(),
+                const FolderOptions& folder = {});
 
 /// The valid forms of `spec`, for help texts.
 std::vector<std::string> open_forms();

@@ -42,9 +42,10 @@ const float* pixels(const AnyDataset& dataset, int64_t i, const Shape& shape,
   return keep.image.data<float>();
 }
 
-Features features(const AnyDataset& dataset) {
-  const int64_t count = dataset.size();
-  check(count > 0, "statistics: ", dataset.info().name, " is empty");
+Features features(const AnyDataset& dataset, int64_t most) {
+  const int64_t count = std::min(dataset.size(), most);
+  check(dataset.size() > 0, "statistics: ", dataset.info().name, " is empty");
+  check(most > 0, "statistics: of at most ", most, " examples, at least 1 is needed");
   const Example first = dataset.get(0);
   const Shape shape = first.image.shape();
   const int64_t size = shape.numel();
@@ -57,7 +58,8 @@ Features features(const AnyDataset& dataset) {
       double* sum = chunks[static_cast<size_t>(chunk)].sum.data();
       double* square = chunks[static_cast<size_t>(chunk)].square.data();
       for (int64_t i = count * chunk / kChunks; i < count * (chunk + 1) / kChunks; ++i) {
-        const float* x = pixels(dataset, i, shape, scratch, keep);
+        const int64_t example = dataset.size() * i / count;
+        const float* x = pixels(dataset, example, shape, scratch, keep);
         for (int64_t k = 0; k < size; ++k) {
           const double d = static_cast<double>(x[k]) - static_cast<double>(origin[k]);
           sum[k] += d;
@@ -94,13 +96,13 @@ Statistics packed(const std::vector<double>& mean, const std::vector<double>& va
 
 }  // namespace
 
-Statistics statistics(const AnyDataset& dataset) {
-  const Features all = features(dataset);
+Statistics statistics(const AnyDataset& dataset, int64_t most) {
+  const Features all = features(dataset, most);
   return packed(all.mean, all.variance, dataset);
 }
 
-Statistics channel_statistics(const AnyDataset& dataset) {
-  const Features all = features(dataset);
+Statistics channel_statistics(const AnyDataset& dataset, int64_t most) {
+  const Features all = features(dataset, most);
   const auto channels = static_cast<size_t>(all.shape[-1]);
   const double places = static_cast<double>(all.mean.size()) / static_cast<double>(channels);
   std::vector<double> mean(channels), variance(channels);

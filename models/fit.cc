@@ -65,7 +65,7 @@ class Fit {
                         .shuffle = true,
                         .seed = options.seed,
                         .workers = options.workers,
-                        .augment = options.augment,
+                        .augment = true,
                         .transforms = options.transforms}),
         optimizer_(optim::make_optimizer(options.optimizer, model.parameters(),
                                          with_rate(options.optimizer_options, options.lr))),

@@ -22,8 +22,8 @@ struct FitOptions {
   Config schedule = {{"name", "constant"}};        ///< as optim::make_schedule takes it
   double clip_norm = 0;                            ///< clips the gradient's norm when > 0
   double label_smoothing = 0;
-  bool augment = false;  ///< draw training images with the data set's own augmentation
-  std::vector<data::Transform> transforms = {};  ///< augmentation of the training images
+  /// Augmentation of the training images, after the data set's own (AnyDataset::draw()).
+  std::vector<data::Transform> transforms = {};
   uint64_t seed = 0;         ///< of the order of the examples and the augmentation
   int workers = 0;           ///< threads that prepare batches
   std::string out = {};      ///< run folder; empty: nothing is written

@@ -16,6 +16,7 @@
 #include "papilio/data/cifar10.h"
 #include "papilio/data/dataset.h"
 #include "papilio/data/idx.h"
+#include "papilio/data/image_folder.h"
 #include "papilio/data/loader.h"
 #include "papilio/data/open.h"
 #include "papilio/data/statistics.h"

@@ -48,7 +48,6 @@ Pictures open_folders(const TrainingOptions& training, const PictureOptions& o) 
           data::imagenet_statistics(train.info().input),
           train.image_shape()[0],
           augment,
-          true,
           {}};
 }
 
@@ -65,15 +64,13 @@ Pictures open_set(const TrainingOptions& training, const PictureOptions& o) {
   const auto [part, validation] =
       data::split_validation(all, training.validation, training.fit.seed);
   std::vector<data::Transform> transforms;
-  if (augment == "pad-crop")
-    transforms = {data::random_crop(image[0] / 8), data::random_flip()};
+  if (augment == "pad-crop") transforms = {data::random_crop(image[0] / 8), data::random_flip()};
   return {part,
           validation,
           data::open(training.data, data::Split::test, input),
           data::channel_statistics(part),
           image[0],
           augment,
-          false,
           transforms};
 }
 
@@ -100,9 +97,8 @@ Pictures open_pictures(const TrainingOptions& training, const PictureOptions& op
   Pictures all = training.data.starts_with(kFolder) ? open_folders(training, options)
                                                     : open_set(training, options);
   logging::info(concat("data ", all.train.info().name, ": ", all.train.size(), " training, ",
-                       all.validation.size(), " validation, ", all.test.size(),
-                       " test images of ", all.size, " x ", all.size, ", augmentation ",
-                       all.augment));
+                       all.validation.size(), " validation, ", all.test.size(), " test images of ",
+                       all.size, " x ", all.size, ", augmentation ", all.augment));
   return all;
 }
 

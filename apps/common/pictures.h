@@ -13,9 +13,9 @@
 namespace papilio::apps {
 
 struct PictureOptions {
-  int64_t image_size = 0;     ///< 0: 224 of folders, else the data set's
-  std::string augment = {};   ///< empty: "imagenet" of folders, else "pad-crop"
-  double colour_jitter = 0;   ///< folders only
+  int64_t image_size = 0;    ///< 0: 224 of folders, else the data set's
+  std::string augment = {};  ///< empty: "imagenet" of folders, else "pad-crop"
+  double colour_jitter = 0;  ///< folders only
   bool strict_data = false, apply_exif = false;
 };
 
@@ -27,8 +27,7 @@ struct Pictures {
   data::Statistics statistics;  ///< per channel
   int64_t size;                 ///< height and width
   std::string augment;
-  bool own_augmentation;  ///< the data set's, else the transforms are the augmentation
-  std::vector<data::Transform> transforms;
+  std::vector<data::Transform> transforms;  ///< after the data set's own augmentation
 };
 
 /// Opens --data: "imagenet:DIR", whose listing is kept in files beside --out, or any set of

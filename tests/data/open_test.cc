@@ -101,7 +101,7 @@ TEST_F(Open, RefusesWhatDoesNotFit) {
 TEST_F(Open, ListsTheValidNames) {
   EXPECT_EQ(error_of_open("cifar100"),
             "data: there is no data set cifar100; the valid ones are cifar10:DIR, "
-            "fashion-mnist[:DIR], mnist:DIR");
+            "fashion-mnist[:DIR], mnist:DIR, imagenet:DIR");
   EXPECT_THAT(error_of([] { open("", Split::train); }), HasSubstr("without a name"));
   for (const char* spec : {"cifar10", "cifar10:"})
     EXPECT_EQ(error_of([&] { open(spec, Split::train); }),

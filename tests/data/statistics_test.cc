@@ -92,6 +92,19 @@ TEST(Statistics, SameBitsForAnyThreadsAndAnyWayToRead) {
   EXPECT_EQ(statistics(Plain{random_set()}).deviation.to_vector<float>(), one);
 }
 
+TEST(Statistics, OfABigSetAFewEvenlySpacedExamplesWillDo) {
+  const ImageSet set = random_set();
+  const AnyDataset some = Subset(set, {0, 9, 18, 27});  // 37 * i / 4
+  const Statistics expected = statistics(some), found = statistics(set, 4);
+  for (int64_t k = 0; k < kFeatures; ++k) {
+    EXPECT_EQ(found.mean.data<float>()[k], expected.mean.data<float>()[k]);
+    EXPECT_EQ(found.deviation.data<float>()[k], expected.deviation.data<float>()[k]);
+  }
+  EXPECT_EQ(channel_statistics(set, 4).mean.data<float>()[0],
+            channel_statistics(some).mean.data<float>()[0]);
+  EXPECT_THAT(error_of([&] { statistics(set, 0); }), HasSubstr("at most 0 examples"));
+}
+
 TEST(Statistics, RefusesWhatHasNone) {
   struct Uneven {
     int64_t size() const { return 3; }
