@@ -18,8 +18,9 @@ Box centre_box(int64_t height, int64_t width) {
   if (ratio > kMostRatio) w = std::llround(static_cast<double>(h) * kMostRatio);
   h = std::clamp<int64_t>(h, 1, height);
   w = std::clamp<int64_t>(w, 1, width);
-  return {static_cast<double>((height - h) / 2), static_cast<double>((width - w) / 2),
-          static_cast<double>(h), static_cast<double>(w)};
+  const int64_t top = (height - h) / 2, left = (width - w) / 2;
+  return {static_cast<double>(top), static_cast<double>(left), static_cast<double>(h),
+          static_cast<double>(w)};
 }
 
 // Brightness as video standards weigh it (ITU-R BT.601), which PIL uses.
