@@ -89,7 +89,7 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
   std::fill_n(bias_sums.as<Real<T>>(), chunks * bias_size, Real<T>(0));
   const bool gated = relu_y || gradients.bias;
   const auto body = [&](int64_t begin, int64_t end) {
-    const int64_t tile = call.tile_rows(ceil_div(call.rows, chunks), 64 << 10);
+    const int64_t tile = call.tile_rows(ceil_div(call.rows, chunks), 32 << 10);
     const int64_t slab = tile * call.row.size;
     const Buffer buffer(
         static_cast<size_t>((5 + call.kernels.backward_scratch(call.plan(0, tile))) * slab) *

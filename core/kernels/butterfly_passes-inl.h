@@ -69,14 +69,31 @@ enum class Edge {
   cut,    // the caller's arrays, whose rows may end anywhere
 };
 
+// Whether the lanes of a vector that are there can be loaded and stored alone, without a branch.
+template <class T>
+constexpr bool kMasked = HWY_TARGET == HWY_AVX3&& Numbers<T>::kPlanes == 1;
+
+// The first of these lanes are there.
+template <class T>
+HWY_INLINE auto present(const Rows<T>& rows, int64_t vector) {
+  constexpr int64_t kLanes = Numbers<T>::kLanes;
+  const int64_t left = rows.planar ? kLanes : rows.width - vector * kLanes;
+  return hn::FirstN(Tag<T>(), static_cast<size_t>(left < 0 ? 0 : left < kLanes ? left : kLanes));
+}
+
 // Vector number `vector` of kCount rows, which begin at p.
 template <Edge kEdge, class T, int kCount>
 HWY_INLINE void load(const Rows<T>& rows, const Real<T>* p, int64_t vector,
                      Numbers<T> (&x)[kCount]) {
   using N = Numbers<T>;
-  if (kEdge == Edge::slots || rows.planar) {
+  if (kEdge == Edge::slots || (rows.planar && !(kEdge == Edge::cut && kMasked<T>))) {
     HWY_UNROLL(4)
     for (int r = 0; r < kCount; ++r) x[r] = N::load(p + r * rows.row_pitch);
+  } else if constexpr (kEdge == Edge::cut && kMasked<T>) {
+    const auto mask = present(rows, vector);
+    HWY_UNROLL(4)
+    for (int r = 0; r < kCount; ++r)
+      x[r].re = hn::MaskedLoad(mask, Tag<T>(), p + r * rows.row_pitch);
   } else if (kEdge == Edge::whole || rows.width - vector * N::kLanes >= N::kLanes) {
     HWY_UNROLL(4)
     for (int r = 0; r < kCount; ++r) x[r] = N::load_array(p + r * rows.row_pitch);
@@ -117,7 +134,12 @@ HWY_INLINE void store(Numbers<T> (&x)[kCount], const Rows<T>& rows, const Finish
                       Real<T>* p, int64_t vector) {
   using N = Numbers<T>;
   if constexpr (kEdge != Edge::slots) apply(finish, vector, x);
-  if (kEdge == Edge::slots || rows.planar) {
+  if constexpr (kEdge == Edge::cut && kMasked<T>) {
+    const auto mask = present(rows, vector);
+    HWY_UNROLL(4)
+    for (int r = 0; r < kCount; ++r)
+      hn::BlendedStore(x[r].re, mask, Tag<T>(), p + r * rows.row_pitch);
+  } else if (kEdge == Edge::slots || rows.planar) {
     HWY_UNROLL(4)
     for (int r = 0; r < kCount; ++r) x[r].store(p + r * rows.row_pitch);
   } else if (kEdge == Edge::whole && finish.stream) {
