@@ -13,7 +13,7 @@ int64_t levels(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 Tensor hadamard_twiddle(int64_t n) {
   Tensor twiddle({1, 1, levels(n), n / 2, 2, 2}, DType::f32);
   const auto value = static_cast<float>(1 / std::sqrt(2.0));
-  for (float* t = twiddle.mutable_data<float>(), *end = t + twiddle.numel(); t != end; t += 4)
+  for (float *t = twiddle.mutable_data<float>(), *end = t + twiddle.numel(); t != end; t += 4)
     t[0] = t[1] = t[2] = value, t[3] = -value;
   return twiddle;
 }
@@ -41,7 +41,8 @@ std::string ChannelShuffle::describe() const {
 
 ChannelHadamard::ChannelHadamard(int64_t channels)
     : channels_(channels),
-      n_(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(channels, 1))))),
+      n_(static_cast<int64_t>(
+          std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(channels, 1))))),
       twiddle_(hadamard_twiddle(n_)) {
   check(channels >= 1, "channel hadamard: ", channels, " channels, at least 1 is needed");
 }

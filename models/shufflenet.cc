@@ -57,14 +57,14 @@ std::vector<std::unique_ptr<ShuffleBlock>> make_stage(const ShuffleNetOptions& o
     const int64_t out = stage_channels(o, stage);
     const int64_t before = stage == 2 ? stem_channels(o) : stage_channels(o, stage - 1);
     const bool ungrouped = stage == 2 && (i == 0 || o.ungrouped_stage2);
-    blocks.push_back(
-        std::make_unique<ShuffleBlock>(ShuffleBlock::Options{.in = i == 0 ? before : out,
-                                                             .out = out,
-                                                             .stride = i == 0 ? 2 : 1,
-                                                             .groups = o.groups,
-                                                             .first_groups = ungrouped ? 1 : o.groups,
-                                                             .mixer = o.mixer},
-                                       rng.split(concat("stage", stage, ".", i))));
+    blocks.push_back(std::make_unique<ShuffleBlock>(
+        ShuffleBlock::Options{.in = i == 0 ? before : out,
+                              .out = out,
+                              .stride = i == 0 ? 2 : 1,
+                              .groups = o.groups,
+                              .first_groups = ungrouped ? 1 : o.groups,
+                              .mixer = o.mixer},
+        rng.split(concat("stage", stage, ".", i))));
   }
   return blocks;
 }
@@ -196,12 +196,10 @@ std::string ShuffleNet::describe() const {
 }
 
 Config ShuffleNet::config() const {
-  Config config = {{"classes", options_.classes},
-                   {"width", options_.width},
-                   {"groups", options_.groups},
-                   {"mixer", options_.mixer},
-                   {"image_size", options_.image_size},
-                   {"ungrouped_stage2", options_.ungrouped_stage2}};
+  Config config = {
+      {"classes", options_.classes},       {"width", options_.width},
+      {"groups", options_.groups},         {"mixer", options_.mixer},
+      {"image_size", options_.image_size}, {"ungrouped_stage2", options_.ungrouped_stage2}};
   if (!options_.statistics.input.is_null()) config["input"] = options_.statistics.input;
   return config;
 }

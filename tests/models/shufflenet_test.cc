@@ -73,8 +73,13 @@ TEST(ShuffleNet, DepthwiseNormAndStructuredWeightsDontDecay) {
 }
 
 TEST(ShuffleNet, IsMadeAgainFromItsConfig) {
-  ShuffleNet net({.classes = 7, .width = 0.5, .groups = 4, .mixer = "kmatrix", .image_size = 64,
-                  .ungrouped_stage2 = false, .statistics = {}},
+  ShuffleNet net({.classes = 7,
+                  .width = 0.5,
+                  .groups = 4,
+                  .mixer = "kmatrix",
+                  .image_size = 64,
+                  .ungrouped_stage2 = false,
+                  .statistics = {}},
                  Rng(1));
   const auto again = make("shufflenet", net.config());
   EXPECT_EQ(again->describe(), net.describe());
