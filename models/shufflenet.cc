@@ -20,8 +20,8 @@ const std::map<int64_t, int64_t> kStage2 = {{1, 144}, {2, 200}, {3, 240}, {4, 27
 // The multiple of `groups` nearest to `channels`, but never less than 90 % of it.
 int64_t rounded(double channels, int64_t groups) {
   const auto g = static_cast<double>(groups);
-  const int64_t near = std::max(
-      groups, static_cast<int64_t>(std::floor((channels + std::floor(g / 2)) / g)) * groups);
+  const int64_t near =
+      std::max(groups, static_cast<int64_t>(std::floor((channels + g / 2) / g)) * groups);
   return static_cast<double>(near) < 0.9 * channels ? near + groups : near;
 }
 

@@ -11,7 +11,7 @@
 #   format  clang-format
 #   deep    clang, its sanitizers and clang-tidy
 #   neon    cross compiler for arm64, emulator, sources of GoogleTest
-#   peers   PyTorch, which tests/peers compares with: 570 MB
+#   peers   PyTorch, which tests/peers and a test of models compare with: 570 MB
 #
 # PAPILIO_SKIP_SETUP=1 turns it off, for systems whose packages have other names.
 set -euo pipefail

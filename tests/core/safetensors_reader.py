@@ -43,13 +43,18 @@ def write(path, tensors, metadata):
     open(path, "wb").write(struct.pack("<Q", len(text)) + text + b"".join(blocks))
 
 
-tensors, metadata = read(sys.argv[1])
-names = {np.dtype(code): name for name, code in DTYPES.items() if name != "BF16"}
-result = {name: (names[array.dtype], array * 2) for name, array in tensors.items()}
-bits = np.arange(65536, dtype="<u2")
-result["half"] = ("F16", bits.view("<f2"))
-result["half as F32"] = ("F32", bits.view("<f2").astype("<f4"))
-result["bfloat"] = ("BF16", bits)
-result["bfloat as F32"] = ("F32", (bits.astype("<u4") << 16).view("<f4"))
-result["int32"] = ("I32", np.array([[-(2**31)], [2**31 - 1]]))
-write(sys.argv[2], result, metadata)
+def main():
+    tensors, metadata = read(sys.argv[1])
+    names = {np.dtype(code): name for name, code in DTYPES.items() if name != "BF16"}
+    result = {name: (names[array.dtype], array * 2) for name, array in tensors.items()}
+    bits = np.arange(65536, dtype="<u2")
+    result["half"] = ("F16", bits.view("<f2"))
+    result["half as F32"] = ("F32", bits.view("<f2").astype("<f4"))
+    result["bfloat"] = ("BF16", bits)
+    result["bfloat as F32"] = ("F32", (bits.astype("<u4") << 16).view("<f4"))
+    result["int32"] = ("I32", np.array([[-(2**31)], [2**31 - 1]]))
+    write(sys.argv[2], result, metadata)
+
+
+if __name__ == "__main__":
+    main()
