@@ -18,6 +18,9 @@
 
 namespace papilio {
 
+/// What an op applies to its result in the same pass over memory; relu is for real results only.
+enum class Activation : uint8_t { none, relu };
+
 // ---- element by element. `b` has the shape of `a`, or the trailing axes of it and is repeated
 // over the leading ones.
 
@@ -117,12 +120,15 @@ struct BatchStatistics {
 };
 /// Normalises every channel (the last axis of x [..., channels]) over all other axes, then scales
 /// and shifts: (x - mean) / sqrt(variance + epsilon) * gamma + beta. Gives the statistics of this
-/// batch to `statistics` when not null.
+/// batch to `statistics` when not null. Then plus `residual`, of the shape of x, if defined, and
+/// the activation. Saves x, and with both of these the result.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                  BatchStatistics* statistics = nullptr);
+                  BatchStatistics* statistics = nullptr, Activation activation = Activation::none,
+                  const Tensor& residual = {});
 /// The same with given statistics, which are constants.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                  const BatchStatistics& statistics);
+                  const BatchStatistics& statistics, Activation activation = Activation::none,
+                  const Tensor& residual = {});
 /// Normalises every row (last axis) of x [..., features], then scales by gamma and shifts by beta
 /// [features].
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon = 1e-5);
@@ -143,9 +149,6 @@ Tensor mse_loss(const Tensor& prediction, const Tensor& target);
 Tensor dropout(const Tensor& x, double probability, Rng key);
 
 // ---- butterfly matrices (Dao et al. 2019; Dao et al. 2020, Definitions 2.1 to 2.3)
-
-/// What a layer applies to its result in the same pass over memory; relu is for real results only.
-enum class Activation : uint8_t { none, relu };
 
 /// Each row of x [..., in] through the butterflies of twiddle (nstacks, nblocks, log2 n, n/2, 2,
 /// 2), factor by factor in the order of application: zero-padded or cut to n at the input, the

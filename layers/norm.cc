@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "papilio/core/kept.h"
-#include "papilio/core/threads.h"
+#include "papilio/core/kernels/norm.h"
 
 namespace papilio {
 namespace {
@@ -30,17 +30,17 @@ BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormOptions& options)
   variance_ = Tensor::full({channels}, 1, options.dtype);
 }
 
-Tensor BatchNorm2d::forward(const Tensor& x) {
+Tensor BatchNorm2d::forward(const Tensor& x, const Tensor& residual) {
   check_last_axis("batch_norm", "channels", x, channels_);
   if (!Tape::recording() || frozen())
     return batch_norm(x, weight_, bias_, options_.epsilon,
-                      BatchStatistics{.mean = mean_, .variance = variance_});
+                      BatchStatistics{.mean = mean_, .variance = variance_}, activation_, residual);
   const int64_t count = x.numel() / channels_;
   check(count > 1, "batch_norm: x", x.shape(),
         " has one value a channel, which has no variance; train on "
         "larger batches or freeze() the layer");
   BatchStatistics batch;
-  Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
+  Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch, activation_, residual);
   track(batch, count);
   return y;
 }
@@ -108,13 +108,9 @@ Tensor Standardize::forward(const Tensor& x) {
   Tensor y(x.shape(), x.dtype());
   dispatch_real(x.dtype(), "standardize", [&]<class T>() {
     const int64_t features = mean_.numel();
-    const T *from = x.data<T>(), *mean = mean_.data<T>(), *scale = factor->data<T>();
-    T* to = y.mutable_data<T>();
-    const auto body = [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin * features; i < end * features; i += features)
-        for (int64_t j = 0; j < features; ++j) to[i + j] = (from[i + j] - mean[j]) * scale[j];
-    };
-    parallel_for(features > 0 ? x.numel() / features : 0, body, 1 + (1 << 16) / (features + 1));
+    if (features == 0) return;
+    kernels::scale_channels<T>(x.numel() / features, features, x.data<T>(), mean_.data<T>(),
+                               factor->data<T>(), nullptr, y.mutable_data<T>());
   });
   return y;
 }

@@ -16,12 +16,19 @@ struct BatchNormOptions {
 /// Normalises every channel, the last axis of x [..., channels] of any rank >= 2, then scales by
 /// `weight` and shifts by `bias`. While a Tape records and the layer is not frozen: by the
 /// statistics of the batch, which also move the buffers `running_mean` and `running_var` (the
-/// unbiased variance, as in PyTorch). Otherwise by these buffers.
+/// unbiased variance, as in PyTorch). Otherwise by these buffers. Then the activation that was
+/// fused to the layer.
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(int64_t channels, const BatchNormOptions& options = {});
 
-  Tensor forward(const Tensor& x) override;
+  Tensor forward(const Tensor& x) override { return forward(x, {}); }
+  /// activation(normalised x + residual), in the same passes over memory: the end of a residual
+  /// block. The residual has the shape of x, or is undefined.
+  Tensor forward(const Tensor& x, const Tensor& residual);
+  /// From now on forward() applies the activation, in the same pass over memory: faster than an op
+  /// of its own. None at first.
+  void fuse(Activation activation) { activation_ = activation; }
   void fields(Fields& f) override {
     f("weight", weight_), f("bias", bias_), f("running_mean", mean_), f("running_var", variance_);
   }
@@ -35,6 +42,7 @@ class BatchNorm2d : public Module {
   BatchNormOptions options_;
   Parameter weight_, bias_;
   Tensor mean_, variance_;
+  Activation activation_ = Activation::none;
 };
 
 struct LayerNormOptions {

@@ -57,30 +57,6 @@ class PartialSums {
   Buffer sums_;
 };
 
-// ---------------------------------------------------------------- loops over one row of channels
-
-template <class T>
-void add_row(int64_t n, const T* __restrict x, T* __restrict sum) {
-  for (int64_t j = 0; j < n; ++j) sum[j] += x[j];
-}
-template <class T>
-void add_deviations(int64_t n, const T* __restrict x, const T* __restrict mean, T* __restrict sum,
-                    T* __restrict squares) {
-  for (int64_t j = 0; j < n; ++j) {
-    const T d = x[j] - mean[j];
-    sum[j] += d;
-    squares[j] += d * d;
-  }
-}
-template <class T>
-void add_products(int64_t n, const T* __restrict x, const T* __restrict mean,
-                  const T* __restrict dy, T* __restrict sum, T* __restrict products) {
-  for (int64_t j = 0; j < n; ++j) {
-    sum[j] += dy[j];
-    products[j] += dy[j] * (x[j] - mean[j]);
-  }
-}
-
 // ---------------------------------------------------------------- sums over one row
 
 /// Sum over j of term(j), in 16 lanes: the order does not depend on the SIMD target, and
@@ -99,86 +75,6 @@ T row_sum(int64_t n, const Term& term) {
 }
 
 }  // namespace
-
-// ---------------------------------------------------------------- channels
-
-template <class T>
-void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance) {
-  const PartialSums<T> deviations(rows, channels);
-  const Buffer pivots(static_cast<size_t>(deviations.chunks() * channels) * sizeof(T));
-  for_each_chunk(rows, channels, [&](int64_t chunk, int64_t first, int64_t count) {
-    T* pivot = pivots.as<T>() + chunk * channels;  // the mean of the chunk, as exact as T allows
-    std::fill_n(pivot, channels, T(0));
-    for (int64_t i = first; i < first + count; ++i) add_row(channels, x + i * channels, pivot);
-    for (int64_t c = 0; c < channels; ++c) pivot[c] /= static_cast<T>(count);
-    deviations.clear(chunk);
-    for (int64_t i = first; i < first + count; ++i)
-      add_deviations(channels, x + i * channels, pivot, deviations.first(chunk),
-                     deviations.second(chunk));
-  });
-
-  std::vector<double> mean_so_far(static_cast<size_t>(channels)),
-      squares(static_cast<size_t>(channels));
-  double n = 0;
-  for (int64_t chunk = 0; chunk < deviations.chunks(); ++chunk) {
-    const double count =
-        static_cast<double>(std::min(chunk_rows(channels), rows - chunk * chunk_rows(channels)));
-    for (int64_t c = 0; c < channels; ++c) {
-      const double offset = static_cast<double>(deviations.first(chunk)[c]) / count;
-      const double part_mean = static_cast<double>(pivots.as<T>()[chunk * channels + c]) + offset;
-      const double part =
-          static_cast<double>(deviations.second(chunk)[c]) - count * offset * offset;
-      double& m = mean_so_far[static_cast<size_t>(c)];
-      const double apart = part_mean - m;
-      squares[static_cast<size_t>(c)] += part + apart * apart * n * count / (n + count);
-      m += apart * count / (n + count);
-    }
-    n += count;
-  }
-  for (int64_t c = 0; c < channels; ++c) {
-    mean[c] = static_cast<T>(mean_so_far[static_cast<size_t>(c)]);
-    variance[c] = static_cast<T>(squares[static_cast<size_t>(c)] / n);
-  }
-}
-
-template <class T>
-void scale_channels(int64_t rows, int64_t channels, const T* x, const T* mean, const T* factor,
-                    const T* shift, T* y) {
-  for_each_chunk(rows, channels, [&](int64_t, int64_t first, int64_t count) {
-    for (int64_t i = first; i < first + count; ++i) {
-      const T* __restrict from = x + i * channels;
-      T* __restrict to = y + i * channels;
-      for (int64_t c = 0; c < channels; ++c) to[c] = (from[c] - mean[c]) * factor[c] + shift[c];
-    }
-  });
-}
-
-template <class T>
-void channel_gradient_sums(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,
-                           T* sum_dy, T* sum_dy_x) {
-  const PartialSums<T> sums(rows, channels);
-  for_each_chunk(rows, channels, [&](int64_t chunk, int64_t first, int64_t count) {
-    sums.clear(chunk);
-    for (int64_t i = first; i < first + count; ++i)
-      add_products(channels, x + i * channels, mean, dy + i * channels, sums.first(chunk),
-                   sums.second(chunk));
-  });
-  sums.total(sum_dy, sum_dy_x);
-}
-
-template <class T>
-void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,
-                      const T* dy_factor, const T* x_factor, const T* shift, T* dx) {
-  for_each_chunk(rows, channels, [&](int64_t, int64_t first, int64_t count) {
-    for (int64_t i = first; i < first + count; ++i) {
-      const T* __restrict xi = x + i * channels;
-      const T* __restrict dyi = dy + i * channels;
-      T* __restrict to = dx + i * channels;
-      for (int64_t c = 0; c < channels; ++c)
-        to[c] = dyi[c] * dy_factor[c] + (xi[c] - mean[c]) * x_factor[c] + shift[c];
-    }
-  });
-}
 
 // ---------------------------------------------------------------- rows
 
@@ -231,11 +127,6 @@ void layer_norm_backward(int64_t rows, int64_t features, const T* x, const T* ga
 }
 
 #define PAPILIO_INSTANTIATE(T)                                                                  \
-  template void channel_statistics(int64_t, int64_t, const T*, T*, T*);                         \
-  template void scale_channels(int64_t, int64_t, const T*, const T*, const T*, const T*, T*);   \
-  template void channel_gradient_sums(int64_t, int64_t, const T*, const T*, const T*, T*, T*);  \
-  template void channel_gradient(int64_t, int64_t, const T*, const T*, const T*, const T*,      \
-                                 const T*, const T*, T*);                                       \
   template void layer_norm(int64_t, int64_t, double, const T*, const T*, const T*, T*, T*, T*); \
   template void layer_norm_backward(int64_t, int64_t, const T*, const T*, const T*, const T*,   \
                                     const T*, T*, T*, T*);

@@ -7,28 +7,45 @@
 
 namespace papilio::kernels {
 
-// ---- channels: x [rows, channels], everything else [channels]
+// ---- channels: x, y, dy, dx, residual [rows, channels], everything else [channels]
 
-/// Mean and biased variance of every channel; rows >= 1. Two passes over a chunk, chunks merged in
-/// double (Chan, Golub and LeVeque 1979): accurate also when the mean is far larger than the
-/// deviation.
+/// Mean and biased variance of every channel; rows >= 1. x is read once: chunks are summed relative
+/// to their own first row, and merged in double (Chan, Golub and LeVeque 1979). Accurate also when
+/// the mean is far larger than the deviation.
 template <class T>
 void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance);
 
-/// y = (x - mean) factor + shift
+/// y = (x - mean) factor + shift + residual, then max(y, 0) with `relu`. `shift` and `residual` may
+/// be null.
 template <class T>
 void scale_channels(int64_t rows, int64_t channels, const T* x, const T* mean, const T* factor,
-                    const T* shift, T* y);
+                    const T* shift, const T* residual, bool relu, T* y);
+template <class T>
+void scale_channels(int64_t rows, int64_t channels, const T* x, const T* mean, const T* factor,
+                    const T* shift, T* y) {
+  scale_channels(rows, channels, x, mean, factor, shift, static_cast<const T*>(nullptr), false, y);
+}
 
-/// sum_dy = sum of dy, sum_dy_x = sum of dy (x - mean), over the rows.
+/// Where the ReLU of scale_channels let dy pass; all null: everywhere, there was none. Either by
+/// its y, or recomputed from x, which is a read less.
+template <class T>
+struct ReluGate {
+  const T* y = nullptr;                         ///< where y > 0
+  const T *factor = nullptr, *shift = nullptr;  ///< where (x - mean) factor + shift > 0
+};
+
+/// sum_dy = sum of dy, sum_dy_x = sum of dy (x - mean), over the rows. A gate by y also writes the
+/// dy that passed to `passed` [rows, channels].
 template <class T>
 void channel_gradient_sums(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,
-                           T* sum_dy, T* sum_dy_x);
+                           T* sum_dy, T* sum_dy_x, const ReluGate<T>& gate = {},
+                           T* passed = nullptr);
 
-/// dx = dy dy_factor + (x - mean) x_factor + shift
+/// dx = dy dy_factor + (x - mean) x_factor + shift; the gate is recomputed, if there is one.
 template <class T>
 void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,
-                      const T* dy_factor, const T* x_factor, const T* shift, T* dx);
+                      const T* dy_factor, const T* x_factor, const T* shift, T* dx,
+                      const ReluGate<T>& gate = {});
 
 // ---- rows: x [rows, features], gamma and beta [features], mean and inverse_deviation [rows]
 

@@ -6,7 +6,14 @@
 namespace papilio {
 namespace {
 
-void check_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
+/// What follows the normalisation in the same pass: an addition and an activation.
+struct End {
+  Activation activation;
+  const Tensor& residual;
+};
+
+void check_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
+                      const End& end) {
   check(x.rank() >= 2 && x.dim(-1) >= 1 && x.shape().leading().numel() >= 1, "batch_norm: x is ", x,
         ", expected [..., channels] with at least one channel and one value of each");
   for (const Tensor* t : {&gamma, &beta})
@@ -14,6 +21,9 @@ void check_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, 
           "batch_norm: ", t == &gamma ? "gamma" : "beta", " is ", *t, ", expected [", x.dim(-1),
           "] ", x.dtype(), " to fit x ", x);
   check(epsilon >= 0, "batch_norm: epsilon = ", epsilon, ", expected a number >= 0");
+  check(!end.residual.defined() ||
+            (end.residual.shape() == x.shape() && end.residual.dtype() == x.dtype()),
+        "batch_norm: the residual is ", end.residual, ", expected the shape and dtype of x ", x);
 }
 
 template <class T>
@@ -21,62 +31,99 @@ T inverse_deviation(T variance, double epsilon) {
   return static_cast<T>(1 / std::sqrt(static_cast<double>(variance) + epsilon));
 }
 
+/// What the backward pass needs of a forward pass.
+struct Normalised {
+  Tensor x, gamma, mean, inverse;
+  Tensor factor, beta;  ///< with relu
+  Tensor y;             ///< with relu after a residual
+  bool own;             ///< the statistics are those of x
+
+  template <class T>
+  kernels::ReluGate<T> gate() const {
+    if (y.defined()) return {.y = y.data<T>()};
+    if (factor.defined()) return {.factor = factor.data<T>(), .shift = beta.data<T>()};
+    return {};
+  }
+};
+
+/// dx = gamma r (dy - mean(dy) - x^ mean(dy x^)), where x^ = (x - mean) r; the means only when they
+/// depend on x. dbeta and dgamma are sum(dy) and sum(dy x^).
+template <class T>
+Tensor gradient_of_x(const Normalised& n, const Tensor& dy, const kernels::ReluGate<T>& gate,
+                     const T* dgamma, const T* dbeta) {
+  const int64_t channels = n.gamma.numel(), rows = dy.numel() / channels;
+  Tensor factors({3, channels}, dy.dtype()), dx(dy.shape(), dy.dtype());
+  T *of_dy = factors.mutable_data<T>(), *of_x = of_dy + channels, *shift = of_x + channels;
+  const T *r = n.inverse.data<T>(), *g = n.gamma.data<T>();
+  const T share = n.own ? T(1) / static_cast<T>(rows) : T(0);
+  for (int64_t c = 0; c < channels; ++c) {
+    of_dy[c] = g[c] * r[c];
+    of_x[c] = -of_dy[c] * r[c] * dgamma[c] * share;
+    shift[c] = -of_dy[c] * dbeta[c] * share;
+  }
+  kernels::channel_gradient<T>(rows, channels, n.x.data<T>(), n.mean.data<T>(), dy.data<T>(), of_dy,
+                               of_x, shift, dx.mutable_data<T>(), gate);
+  return dx;
+}
+
+template <class T>
+void backward(const Normalised& n, const Tensor& dy, InputGradients& gradients) {
+  const int64_t channels = n.gamma.numel(), rows = dy.numel() / channels;
+  Tensor dgamma = Tensor::zeros({channels}, dy.dtype()), dbeta = dgamma.clone();
+  T *dg = dgamma.mutable_data<T>(), *db = dbeta.mutable_data<T>();
+  kernels::ReluGate<T> gate = n.gate<T>();
+  Tensor passed = dy;  // what relu let through, which is the residual's gradient
+  if (gate.y) passed = Tensor(dy.shape(), dy.dtype());
+  if (n.own || gate.y || gradients.needs(1) || gradients.needs(2))
+    kernels::channel_gradient_sums<T>(rows, channels, n.x.data<T>(), n.mean.data<T>(), dy.data<T>(),
+                                      db, dg, gate, gate.y ? passed.mutable_data<T>() : nullptr);
+  if (gate.y) gate = {};
+  for (int64_t c = 0; c < channels; ++c) dg[c] *= n.inverse.data<T>()[c];
+  if (gradients.needs(0)) gradients.add(0, gradient_of_x<T>(n, passed, gate, dg, db));
+  gradients.add(1, dgamma);
+  gradients.add(2, dbeta);
+  if (gradients.needs(3)) gradients.add(3, passed);
+}
+
 /// Normalises with `statistics`, of this batch (`own`) or given ones.
 Tensor normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                 const BatchStatistics& statistics, bool own) {
+                 const BatchStatistics& statistics, bool own, const End& end) {
   const int64_t channels = x.dim(-1), rows = x.numel() / channels;
-  Tensor y(x.shape(), x.dtype()), inverse({channels}, x.dtype());
+  const bool relu = end.activation == Activation::relu, adds = end.residual.defined();
+  Tensor y(x.shape(), x.dtype()), inverse({channels}, x.dtype()), factor({channels}, x.dtype());
   const Tensor mean =
       own ? statistics.mean : statistics.mean.clone();  // a running mean may be updated meanwhile
   dispatch_real(x.dtype(), "batch_norm", [&]<class T>() {
-    Tensor factor({channels}, x.dtype());
     T *r = inverse.mutable_data<T>(), *f = factor.mutable_data<T>();
     for (int64_t c = 0; c < channels; ++c) {
       r[c] = inverse_deviation(statistics.variance.data<T>()[c], epsilon);
       f[c] = r[c] * gamma.data<T>()[c];
     }
     kernels::scale_channels<T>(rows, channels, x.data<T>(), mean.data<T>(), f, beta.data<T>(),
-                               y.mutable_data<T>());
+                               adds ? end.residual.data<T>() : nullptr, relu, y.mutable_data<T>());
   });
-  record(
-      "batch_norm", y, {&x, &gamma, &beta},
-      [x, gamma, mean, inverse, rows, channels, own](const Tensor& dy, InputGradients& gradients) {
-        dispatch_real(dy.dtype(), "batch_norm", [&]<class T>() {
-          Tensor dgamma = Tensor::zeros({channels}, dy.dtype()), dbeta = dgamma.clone();
-          T *dg = dgamma.mutable_data<T>(), *db = dbeta.mutable_data<T>();
-          const T *r = inverse.data<T>(), *g = gamma.data<T>();
-          if (own || gradients.needs(1) || gradients.needs(2))
-            kernels::channel_gradient_sums<T>(rows, channels, x.data<T>(), mean.data<T>(),
-                                              dy.data<T>(), db, dg);
-          for (int64_t c = 0; c < channels; ++c) dg[c] *= r[c];
-          if (gradients.needs(0)) {
-            // dx = gamma r (dy - mean(dy) - x^ mean(dy x^)), where x^ = (x - mean) r; the means
-            // only when they depend on x.
-            Tensor factors({3, channels}, dy.dtype()), dx(x.shape(), x.dtype());
-            T *of_dy = factors.mutable_data<T>(), *of_x = of_dy + channels,
-              *shift = of_x + channels;
-            const T share = own ? T(1) / static_cast<T>(rows) : T(0);
-            for (int64_t c = 0; c < channels; ++c) {
-              of_dy[c] = g[c] * r[c];
-              of_x[c] = -of_dy[c] * r[c] * dg[c] * share;
-              shift[c] = -of_dy[c] * db[c] * share;
-            }
-            kernels::channel_gradient<T>(rows, channels, x.data<T>(), mean.data<T>(), dy.data<T>(),
-                                         of_dy, of_x, shift, dx.mutable_data<T>());
-            gradients.add(0, dx);
-          }
-          gradients.add(1, dgamma);
-          gradients.add(2, dbeta);
-        });
-      });
+  const Normalised n{.x = x,
+                     .gamma = gamma,
+                     .mean = mean,
+                     .inverse = inverse,
+                     .factor = relu && !adds ? factor : Tensor(),
+                     .beta = relu && !adds ? beta : Tensor(),
+                     .y = relu && adds ? y.detach() : Tensor(),
+                     .own = own};
+  record("batch_norm", y, {&x, &gamma, &beta, &end.residual},
+         [n](const Tensor& dy, InputGradients& gradients) {
+           dispatch_real(dy.dtype(), "batch_norm",
+                         [&]<class T>() { backward<T>(n, dy, gradients); });
+         });
   return y;
 }
 
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                  BatchStatistics* statistics) {
-  check_batch_norm(x, gamma, beta, epsilon);
+                  BatchStatistics* statistics, Activation activation, const Tensor& residual) {
+  const End end{.activation = activation, .residual = residual};
+  check_batch_norm(x, gamma, beta, epsilon, end);
   const int64_t channels = x.dim(-1);
   BatchStatistics own{.mean = Tensor({channels}, x.dtype()),
                       .variance = Tensor({channels}, x.dtype())};
@@ -84,19 +131,21 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
     kernels::channel_statistics<T>(x.numel() / channels, channels, x.data<T>(),
                                    own.mean.mutable_data<T>(), own.variance.mutable_data<T>());
   });
-  Tensor y = normalise(x, gamma, beta, epsilon, own, true);
+  Tensor y = normalise(x, gamma, beta, epsilon, own, true, end);
   if (statistics) *statistics = own;
   return y;
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                  const BatchStatistics& statistics) {
-  check_batch_norm(x, gamma, beta, epsilon);
+                  const BatchStatistics& statistics, Activation activation,
+                  const Tensor& residual) {
+  const End end{.activation = activation, .residual = residual};
+  check_batch_norm(x, gamma, beta, epsilon, end);
   for (const Tensor* t : {&statistics.mean, &statistics.variance})
     check(t->shape() == Shape{x.dim(-1)} && t->dtype() == x.dtype(), "batch_norm: the given ",
           t == &statistics.mean ? "mean" : "variance", " is ", *t, ", expected [", x.dim(-1), "] ",
           x.dtype(), " to fit x ", x);
-  return normalise(x, gamma, beta, epsilon, statistics, false);
+  return normalise(x, gamma, beta, epsilon, statistics, false, end);
 }
 
 }  // namespace papilio

@@ -197,6 +197,19 @@ TEST(Standardize, SubtractsAndDivides) {
   expect_error([] { Standardize(Tensor::zeros({2}), Tensor::zeros({3})); }, {"[2]", "[3]"});
 }
 
+TEST(BatchNorm2d, FusedActivationAndResidual) {
+  BatchNorm2d plain(3), fused(3);
+  fused.fuse(Activation::relu);
+  const Tensor x = randn({2, 4, 4, 3}, Rng(1)), residual = randn({2, 4, 4, 3}, Rng(2));
+  for (const bool training : {true, false}) {
+    std::unique_ptr<Tape> tape = training ? std::make_unique<Tape>() : nullptr;
+    EXPECT_EQ(numbers(fused(x)), numbers(relu(plain(x))));
+    EXPECT_EQ(numbers(fused.forward(x, residual)), numbers(relu(plain(x) + residual)));
+    EXPECT_EQ(numbers(plain.forward(x, residual)), numbers(plain(x) + residual));
+    fused(x), fused(x);  // as often as `plain`, whose statistics run along
+  }
+}
+
 TEST(DenseLayers, HaveTheGradientsOfTheirParameters) {
   Conv2d conv(2, 3, 3, {.padding = 1, .dtype = f64}, Rng(1));
   BatchNorm2d batch(2, {.dtype = f64});

@@ -1,3 +1,4 @@
+#include "papilio/core/kernels/simd.h"
 #include "papilio/core/threads.h"
 #include "papilio/tests/core/ops/gradient_check_table.h"
 #include "papilio/tests/core/ops/recorded_values.h"
@@ -7,6 +8,19 @@ namespace {
 
 auto normalised(double epsilon) {
   return [epsilon](auto x) { return batch_norm(x[0], x[1], x[2], epsilon); };
+}
+Tensor normalised_relu(std::span<const Tensor> x) {
+  return batch_norm(x[0], x[1], x[2], 0.1, nullptr, Activation::relu,
+                    x.size() > 3 ? x[3] : Tensor());
+}
+Tensor normalised_plus(std::span<const Tensor> x) {
+  return batch_norm(x[0], x[1], x[2], 0.1, nullptr, Activation::none, x[3]);
+}
+Tensor normalised_as_given_relu(std::span<const Tensor> x) {
+  const BatchStatistics given{.mean = Tensor::from<double>({0.3, -1, 2}),
+                              .variance = Tensor::from<double>({0.5, 2, 1})};
+  return batch_norm(x[0], x[1], x[2], 1e-5, given, Activation::relu,
+                    x.size() > 3 ? x[3] : Tensor());
 }
 Tensor normalised_as_given(std::span<const Tensor> x) {
   const BatchStatistics given{.mean = Tensor::from<double>({0.3, -1, 2}),
@@ -22,6 +36,20 @@ const GradientRows rows = {
     {"batch_norm", "one_row", {real({1, 3}), real({3}), real({3})}, normalised(0.1)},
     {"batch_norm", "given", {real({7, 3}), real({3}), real({3})}, normalised_as_given},
     {"batch_norm", "given_one_row", {real({1, 3}), real({3}), real({3})}, normalised_as_given},
+    {"batch_norm", "relu", {real({7, 3}), real({3}), real({3})}, normalised_relu},
+    {"batch_norm",
+     "residual",
+     {real({2, 3, 5}), real({5}), real({5}), real({2, 3, 5})},
+     normalised_plus},
+    {"batch_norm",
+     "residual_relu",
+     {real({2, 3, 5}), real({5}), real({5}), real({2, 3, 5})},
+     normalised_relu},
+    {"batch_norm", "given_relu", {real({7, 3}), real({3}), real({3})}, normalised_as_given_relu},
+    {"batch_norm",
+     "given_residual_relu",
+     {real({7, 3}), real({3}), real({3}), real({7, 3})},
+     normalised_as_given_relu},
 };
 
 }  // namespace
@@ -92,6 +120,67 @@ TEST(BatchNorm, FastPathAgreesWithReference) {
   }
 }
 
+// Every form against ops of their own, on every target and with and without whole vectors.
+TEST(BatchNorm, FusedFormsAgreeWithSeparateOps) {
+  const auto pieces = [](bool relu_too) {
+    return [relu_too](const std::vector<Tensor>& in) {
+      Tensor y = batch_norm(in[0], in[1], in[2], kEpsilon);
+      if (in.size() > 3) y = y + in[3];
+      return relu_too ? relu(y) : y;
+    };
+  };
+  const auto fused = [](bool relu_too) {
+    return [relu_too](const std::vector<Tensor>& in) {
+      return batch_norm(in[0], in[1], in[2], kEpsilon, nullptr,
+                        relu_too ? Activation::relu : Activation::none,
+                        in.size() > 3 ? in[3] : Tensor());
+    };
+  };
+  for (const std::string& target : kernels::simd_targets()) {
+    kernels::set_simd_target(target);
+    for (const DType dtype : {DType::f32, DType::f64})
+      for (const Shape& shape : {Shape{6, 3}, Shape{700, 7}, Shape{4, 9, 11, 24}, Shape{900, 1},
+                                 Shape{7, 1030}, Shape{2999, 24}, Shape{300, 96}}) {
+        SCOPED_TRACE(concat(target, " ", shape, " ", dtype));
+        const int64_t channels = shape[-1];
+        std::vector<Tensor> in = {randn(shape, Rng(1), dtype), randn({channels}, Rng(2), dtype),
+                                  randn({channels}, Rng(3), dtype)};
+        for (const bool relu_too : {true, false}) {
+          const Derivatives one = differentiate(fused(relu_too), in),
+                            many = differentiate(pieces(relu_too), in);
+          EXPECT_EQ(numbers(one.output), numbers(many.output));
+          for (size_t i = 0; i < in.size(); ++i)
+            EXPECT_LT(relative_difference(one.gradients[i], many.gradients[i]), 3e-6) << i;
+          if (in.size() == 3) in.push_back(randn(shape, Rng(4), dtype));
+        }
+      }
+  }
+  kernels::set_simd_target("");
+}
+
+TEST(BatchNorm, EveryTargetAgreesWithDouble) {
+  for (const std::string& target : kernels::simd_targets()) {
+    kernels::set_simd_target(target);
+    for (const Shape& shape : {Shape{6, 3}, Shape{5000, 8}, Shape{4, 9, 11, 24}, Shape{900, 1},
+                               Shape{7, 1030}, Shape{500, 60}}) {
+      SCOPED_TRACE(concat(target, " ", shape));
+      expect_f32_like_f64(
+          [](const auto& in) { return batch_norm(in[0], in[1], in[2], kEpsilon); },
+          {fill(shape, 7919, 3, 10007), fill({shape[-1]}, 5, 1, 13), fill({shape[-1]}, 3, 2, 7)},
+          3e-5);
+    }
+  }
+  kernels::set_simd_target("");
+}
+
+TEST(BatchNorm, ReluKeepsNaN) {
+  const Tensor y = batch_norm(
+      Tensor::from<float>({NAN, -1}).view({1, 2}), Tensor::full({2}, 1), Tensor::zeros({2}),
+      kEpsilon, {.mean = Tensor::zeros({2}), .variance = Tensor::full({2}, 1)}, Activation::relu);
+  EXPECT_TRUE(std::isnan(y.data<float>()[0]));
+  EXPECT_EQ(y.data<float>()[1], 0);
+}
+
 // A mean 1000 times the deviation: the textbook formula E[x^2] - E[x]^2 loses all digits of it in
 // f32.
 TEST(BatchNorm, VarianceIsAccurateFarFromZero) {
@@ -146,6 +235,8 @@ TEST(BatchNorm, ErrorsNameShapesAndRule) {
   expect_error([&] { batch_norm(x, three, four, kEpsilon); },
                {"batch_norm: beta is [4] f32, expected [3]"});
   expect_error([&] { batch_norm(x, three, three, -1); }, {"epsilon = -1"});
+  expect_error([&] { batch_norm(x, three, three, 1, nullptr, Activation::none, four); },
+               {"residual is [4] f32", "x [4, 3]"});
   expect_error(
       [&] {
         batch_norm(Tensor({0, 3}), three, three, kEpsilon);

@@ -1,0 +1,199 @@
+#include "papilio/core/kernels/channel_passes.h"
+
+#include <type_traits>
+
+#include "papilio/core/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "papilio/core/kernels/channel_passes.cc"
+#include "papilio/core/kernels/highway-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace papilio::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// max(v, 0); NaN stays NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V relu_of(D d, V v) {
+  return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
+}
+// dy where the output was not cut off; as the op relu, also where it is NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gated(D d, V dy, V output) {
+  return hn::IfThenZeroElse(hn::Le(output, hn::Zero(d)), dy);
+}
+
+// body(tag, offset) for all vectors of a row, and for what is left of it numbers one by one.
+template <class T, class Body>
+HWY_INLINE void for_each_vector(int64_t width, const Body& body) {
+  const hn::ScalableTag<T> d;
+  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(d));
+  int64_t at = 0;
+  for (; at + kLanes <= width; at += kLanes) body(d, at);
+  for (; at < width; ++at) body(hn::CappedTag<T, 1>(), at);
+}
+
+// Compiled for the target of its surroundings, and inlined.
+#define PAPILIO_PASS HWY_ATTR __attribute__((always_inline))
+
+template <class T, bool kResidual, bool kRelu>
+void scale_rows(const ChannelPass<T>& p) {
+  for (int64_t row = 0; row < p.count; ++row) {
+    const int64_t start = row * p.width;
+    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+      auto v = hn::MulAdd(hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at)),
+                          hn::LoadU(d, p.factor + at), hn::LoadU(d, p.shift + at));
+      if constexpr (kResidual) v = hn::Add(v, hn::LoadU(d, p.residual + start + at));
+      if constexpr (kRelu) v = relu_of(d, v);
+      hn::StoreU(v, d, p.y + start + at);
+    });
+  }
+}
+template <class T>
+void scale(const ChannelPass<T>& p) {
+  if (p.residual)
+    (p.relu ? scale_rows<T, true, true> : scale_rows<T, true, false>)(p);
+  else
+    (p.relu ? scale_rows<T, false, true> : scale_rows<T, false, false>)(p);
+}
+
+template <class T, bool kGate>
+void gradient_rows(const ChannelPass<T>& p) {
+  for (int64_t row = 0; row < p.count; ++row) {
+    const int64_t start = row * p.width;
+    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+      const auto x = hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at));
+      auto dy = hn::LoadU(d, p.dy + start + at);
+      if constexpr (kGate)
+        dy = gated(d, dy,
+                   hn::MulAdd(x, hn::LoadU(d, p.gate_factor + at), hn::LoadU(d, p.gate_shift + at)));
+      const auto constant =
+          hn::MulAdd(x, hn::LoadU(d, p.x_factor + at), hn::LoadU(d, p.shift + at));
+      hn::StoreU(hn::MulAdd(dy, hn::LoadU(d, p.factor + at), constant), d, p.y + start + at);
+    });
+  }
+}
+template <class T>
+void gradient(const ChannelPass<T>& p) {
+  (p.gate_factor ? gradient_rows<T, true> : gradient_rows<T, false>)(p);
+}
+
+// ---------------------------------------------------------------- sums
+
+// Adds to the sums of kVectors vectors of columns, from `at` on, in registers.
+template <class D, int kVectors, class Step>
+HWY_INLINE void sum_columns(D d, int64_t rows, hn::TFromD<D>* sum, hn::TFromD<D>* products,
+                            const Step& step) {
+  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+  hn::Vec<D> s[kVectors], p[kVectors];
+  HWY_UNROLL(8)
+  for (int v = 0; v < kVectors; ++v) s[v] = p[v] = hn::Zero(d);
+  for (int64_t row = 0; row < rows; ++row) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) step(d, row, v * kLanes, s[v], p[v]);
+  }
+  HWY_UNROLL(8)
+  for (int v = 0; v < kVectors; ++v) {
+    hn::StoreU(s[v], d, sum + v * kLanes);
+    hn::StoreU(p[v], d, products + v * kLanes);
+  }
+}
+
+// All columns of the pass; step(tag, row, column, sum&, product&).
+template <class T, class Step>
+HWY_INLINE void sum_all_columns(const ChannelPass<T>& p, const Step& step) {
+  const hn::ScalableTag<T> d;
+  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(d));
+  int64_t at = 0;
+  const auto columns = [&](auto tag, auto count) PAPILIO_PASS {
+    sum_columns<decltype(tag), count>(
+        tag, p.count, p.sum + at, p.products + at,
+        [&](auto t, int64_t row, int64_t column, auto& sum, auto& product)
+            PAPILIO_PASS { step(t, row * p.width + at + column, at + column, sum, product); });
+  };
+  for (; at + 4 * kLanes <= p.width; at += 4 * kLanes) columns(d, std::integral_constant<int, 4>());
+  for (; at + kLanes <= p.width; at += kLanes) columns(d, std::integral_constant<int, 1>());
+  for (; at < p.width; ++at) columns(hn::CappedTag<T, 1>(), std::integral_constant<int, 1>());
+}
+
+// Sums of x - mean and of its square.
+template <class T>
+void deviations(const ChannelPass<T>& p) {
+  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& squares) PAPILIO_PASS {
+    const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
+    sum = hn::Add(sum, x);
+    squares = hn::MulAdd(x, x, squares);
+  });
+}
+
+enum class Gate { none, by_y, recomputed };
+template <class T, Gate kGate>
+void gradient_sums_of(const ChannelPass<T>& p) {
+  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PASS {
+    const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
+    auto dy = hn::LoadU(d, p.dy + place);
+    if constexpr (kGate == Gate::by_y) {
+      dy = gated(d, dy, hn::LoadU(d, p.gate_y + place));
+      hn::StoreU(dy, d, p.y + place);
+    } else if constexpr (kGate == Gate::recomputed) {
+      dy = gated(d, dy,
+                 hn::MulAdd(x, hn::LoadU(d, p.gate_factor + at), hn::LoadU(d, p.gate_shift + at)));
+    }
+    sum = hn::Add(sum, dy);
+    products = hn::MulAdd(dy, x, products);
+  });
+}
+template <class T>
+void gradient_sums(const ChannelPass<T>& p) {
+  if (p.gate_y)
+    gradient_sums_of<T, Gate::by_y>(p);
+  else if (p.gate_factor)
+    gradient_sums_of<T, Gate::recomputed>(p);
+  else
+    gradient_sums_of<T, Gate::none>(p);
+}
+
+void scale_f32(const ChannelPass<float>& p) { scale(p); }
+void scale_f64(const ChannelPass<double>& p) { scale(p); }
+void gradient_f32(const ChannelPass<float>& p) { gradient(p); }
+void gradient_f64(const ChannelPass<double>& p) { gradient(p); }
+void deviations_f32(const ChannelPass<float>& p) { deviations(p); }
+void deviations_f64(const ChannelPass<double>& p) { deviations(p); }
+void gradient_sums_f32(const ChannelPass<float>& p) { gradient_sums(p); }
+void gradient_sums_f64(const ChannelPass<double>& p) { gradient_sums(p); }
+
+}  // namespace papilio::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace papilio::kernels {
+
+HWY_EXPORT(scale_f32);
+HWY_EXPORT(scale_f64);
+HWY_EXPORT(gradient_f32);
+HWY_EXPORT(gradient_f64);
+HWY_EXPORT(deviations_f32);
+HWY_EXPORT(deviations_f64);
+HWY_EXPORT(gradient_sums_f32);
+HWY_EXPORT(gradient_sums_f64);
+
+#define PAPILIO_LOOP(name)                       \
+  template <>                                    \
+  ChannelLoop<float> name##_loop() {             \
+    ensure_simd_target();                        \
+    return HWY_DYNAMIC_DISPATCH(name##_f32);     \
+  }                                              \
+  template <>                                    \
+  ChannelLoop<double> name##_loop() {            \
+    ensure_simd_target();                        \
+    return HWY_DYNAMIC_DISPATCH(name##_f64);     \
+  }
+PAPILIO_LOOP(scale)
+PAPILIO_LOOP(gradient)
+PAPILIO_LOOP(deviations)
+PAPILIO_LOOP(gradient_sums)
+#undef PAPILIO_LOOP
+
+}  // namespace papilio::kernels
+#endif
