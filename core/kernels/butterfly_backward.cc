@@ -172,9 +172,9 @@ void butterfly_backward(const ButterflyShape& shape, const T* twiddle, const T* 
                      grad_y, {.x = grad_x, .twiddle = grad_twiddle});
 }
 
-
-#define PAPILIO_INSTANTIATE(T) \
-  template void butterfly_backward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, const T*, const T*, const ButterflyGradients<T>&); \
+#define PAPILIO_INSTANTIATE(T)                                                               \
+  template void butterfly_backward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, \
+                                   const T*, const T*, const ButterflyGradients<T>&);        \
   template void butterfly_backward(const ButterflyShape&, const T*, const T*, const T*, T*, T*);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)

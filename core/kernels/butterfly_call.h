@@ -1,5 +1,6 @@
-// One call of the butterfly kernels, in the terms of butterfly_kernels.h: what is the same for every
-// SIMD target. Internal to the kernels. Long because both directions share one view of a call.
+// One call of the butterfly kernels, in the terms of butterfly_kernels.h: what is the same for
+// every SIMD target. Internal to the kernels. Long because both directions share one view of a
+// call.
 #pragma once
 
 #include <algorithm>
@@ -162,6 +163,5 @@ class ButterflyCall {
 
   const PackedTwiddle<T>& twiddle_;
 };
-
 
 }  // namespace papilio::kernels

@@ -150,9 +150,11 @@ void butterfly_forward(const ButterflyShape& shape, const T* twiddle, const T* x
   butterfly_forward(shape, PackedTwiddle<T>(shape, twiddle), x, y, end);
 }
 
-#define PAPILIO_INSTANTIATE(T) \
-  template void butterfly_forward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, T*, const ButterflyEnd<T>&); \
-  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*, const ButterflyEnd<T>&);
+#define PAPILIO_INSTANTIATE(T)                                                                  \
+  template void butterfly_forward(const ButterflyShape&, const PackedTwiddle<T>&, const T*, T*, \
+                                  const ButterflyEnd<T>&);                                      \
+  template void butterfly_forward(const ButterflyShape&, const T*, const T*, T*,                \
+                                  const ButterflyEnd<T>&);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)
 PAPILIO_INSTANTIATE(std::complex<float>)

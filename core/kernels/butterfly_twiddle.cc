@@ -77,8 +77,7 @@ std::optional<PackedTwiddle<T>> PackedTwiddle<T>::frozen(const ButterflyShape& s
   return PackedTwiddle(shape, true, frozen.factors.data(), frozen.scales.data());
 }
 
-#define PAPILIO_INSTANTIATE(T) \
-  template class PackedTwiddle<T>;
+#define PAPILIO_INSTANTIATE(T) template class PackedTwiddle<T>;
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)
 PAPILIO_INSTANTIATE(std::complex<float>)
