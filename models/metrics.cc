@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 namespace papilio::models {
 namespace {
@@ -38,13 +39,14 @@ std::string quoted(std::string_view field) {
 
 std::vector<std::string> parse_names(std::string_view line, const std::string& where) {
   std::vector<std::string> names;
+  std::set<std::string_view> seen;
   for (const std::string_view name : split(line)) {
     const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     });
     check(plain, where, "a column is named ", quoted(name),
           "; letters, digits and '_' are expected, as in the metrics.csv of a run");
-    check(std::ranges::count(names, name) == 0, where, "two columns are named ", quoted(name));
+    check(seen.insert(name).second, where, "two columns are named ", quoted(name));
     names.emplace_back(name);
   }
   check(names.front() == "epoch", where, "the first column is ", quoted(names.front()),
