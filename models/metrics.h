@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "papilio/core/config.h"
@@ -23,6 +24,20 @@ struct EpochMetrics {
 
 /// The history as CSV text with a header line; numbers read back as the same bits.
 std::string to_csv(const std::vector<EpochMetrics>& history);
+
+/// What a metrics.csv holds, column by column: those of to_csv(), and whatever else it names.
+struct MetricsTable {
+  std::vector<std::string> names;            ///< "epoch" is the first
+  std::vector<std::vector<double>> columns;  ///< one for each name, equally long
+
+  /// Null when there is no column of that name.
+  const std::vector<double>* find(std::string_view name) const;
+};
+
+/// Strict, since a wrong number would be taken for a result: a line of different names, "epoch"
+/// first, then lines with one number for each, all ended by a newline; epochs are positive integers
+/// and rise. Numbers may be inf and nan. Throws Error that begins with `file` and the line.
+MetricsTable parse_metrics(std::string_view csv, const std::string& file);
 
 Config to_config(const EpochMetrics& metrics);
 EpochMetrics epoch_metrics(const Config& config);

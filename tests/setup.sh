@@ -18,7 +18,7 @@ set -euo pipefail
 
 declare -A packages=(
   [build]="g++ cmake ninja-build libdnnl-dev libopenblas-dev libstb-dev libspdlog-dev libhwy-dev libcli11-dev
-           nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev"
+           nlohmann-json3-dev zlib1g-dev libjpeg62-turbo-dev libcairo2-dev"
   [data]="dataset-fashion-mnist"
   [test]="libgtest-dev libgmock-dev libfftw3-dev python3 python3-numpy dataset-fashion-mnist"
   [bench]="libbenchmark-dev libfftw3-dev"

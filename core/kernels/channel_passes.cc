@@ -66,8 +66,9 @@ void gradient_rows(const ChannelPass<T>& p) {
       const auto x = hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at));
       auto dy = hn::LoadU(d, p.dy + start + at);
       if constexpr (kGate)
-        dy = gated(d, dy,
-                   hn::MulAdd(x, hn::LoadU(d, p.gate_factor + at), hn::LoadU(d, p.gate_shift + at)));
+        dy =
+            gated(d, dy,
+                  hn::MulAdd(x, hn::LoadU(d, p.gate_factor + at), hn::LoadU(d, p.gate_shift + at)));
       const auto constant =
           hn::MulAdd(x, hn::LoadU(d, p.x_factor + at), hn::LoadU(d, p.shift + at));
       hn::StoreU(hn::MulAdd(dy, hn::LoadU(d, p.factor + at), constant), d, p.y + start + at);
@@ -130,7 +131,8 @@ void deviations(const ChannelPass<T>& p) {
 enum class Gate { none, by_y, recomputed };
 template <class T, Gate kGate>
 void gradient_sums_of(const ChannelPass<T>& p) {
-  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PASS {
+  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum,
+                         auto& products) PAPILIO_PASS {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     auto dy = hn::LoadU(d, p.dy + place);
     if constexpr (kGate == Gate::by_y) {
@@ -178,16 +180,16 @@ HWY_EXPORT(deviations_f64);
 HWY_EXPORT(gradient_sums_f32);
 HWY_EXPORT(gradient_sums_f64);
 
-#define PAPILIO_LOOP(name)                       \
-  template <>                                    \
-  ChannelLoop<float> name##_loop() {             \
-    ensure_simd_target();                        \
-    return HWY_DYNAMIC_DISPATCH(name##_f32);     \
-  }                                              \
-  template <>                                    \
-  ChannelLoop<double> name##_loop() {            \
-    ensure_simd_target();                        \
-    return HWY_DYNAMIC_DISPATCH(name##_f64);     \
+#define PAPILIO_LOOP(name)                   \
+  template <>                                \
+  ChannelLoop<float> name##_loop() {         \
+    ensure_simd_target();                    \
+    return HWY_DYNAMIC_DISPATCH(name##_f32); \
+  }                                          \
+  template <>                                \
+  ChannelLoop<double> name##_loop() {        \
+    ensure_simd_target();                    \
+    return HWY_DYNAMIC_DISPATCH(name##_f64); \
   }
 PAPILIO_LOOP(scale)
 PAPILIO_LOOP(gradient)
