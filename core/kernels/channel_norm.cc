@@ -142,7 +142,8 @@ void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* 
     for (int64_t c = 0; c < channels; ++c) {
       const double offset = static_cast<double>(sum[c]) * one;
       const double apart = static_cast<double>(pivot[c]) + offset - mean_so_far[c];
-      squares[c] += static_cast<double>(products[c]) - count * offset * offset + apart * apart * both;
+      squares[c] +=
+          static_cast<double>(products[c]) - count * offset * offset + apart * apart * both;
       mean_so_far[c] += apart * weight;
     }
     n += count;
@@ -203,13 +204,13 @@ void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean,
   run_elements(f, p, gradient_loop<T>());
 }
 
-#define PAPILIO_INSTANTIATE(T)                                                                  \
-  template void channel_statistics(int64_t, int64_t, const T*, T*, T*);                         \
-  template void scale_channels(int64_t, int64_t, const T*, const T*, const T*, const T*,        \
-                               const T*, bool, T*);                                             \
-  template void channel_gradient_sums(int64_t, int64_t, const T*, const T*, const T*, T*, T*,   \
-                                      const ReluGate<T>&, T*);                                  \
-  template void channel_gradient(int64_t, int64_t, const T*, const T*, const T*, const T*,      \
+#define PAPILIO_INSTANTIATE(T)                                                                     \
+  template void channel_statistics(int64_t, int64_t, const T*, T*, T*);                            \
+  template void scale_channels(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, \
+                               bool, T*);                                                          \
+  template void channel_gradient_sums(int64_t, int64_t, const T*, const T*, const T*, T*, T*,      \
+                                      const ReluGate<T>&, T*);                                     \
+  template void channel_gradient(int64_t, int64_t, const T*, const T*, const T*, const T*,         \
                                  const T*, const T*, T*, const ReluGate<T>&);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)

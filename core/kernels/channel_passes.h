@@ -18,7 +18,6 @@ struct ChannelPass {
   T *y = nullptr, *sum = nullptr, *products = nullptr;
 };
 
-
 template <class T>
 using ChannelLoop = void (*)(const ChannelPass<T>&);
 

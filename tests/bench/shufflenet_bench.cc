@@ -185,8 +185,8 @@ void add_pool(const std::string& network, const kernels::PoolShape& s, bool max)
   const std::string name =
       network + concat(max ? "/maxpool_" : "/avgpool_", s.channels, "_", s.height);
   const auto pixels = std::make_shared<Buffer>(static_cast<size_t>(out) * sizeof(int32_t));
-  const Work work{name, static_cast<double>(9 * out),
-                  static_cast<double>(in + (max ? 2 : 1) * out), 1};
+  const Work work{name, static_cast<double>(9 * out), static_cast<double>(in + (max ? 2 : 1) * out),
+                  1};
   Work forward = work, backward = work;
   forward.name += "/forward", backward.name += "/backward";
   add(forward, [=] {
