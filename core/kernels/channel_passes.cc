@@ -1,5 +1,6 @@
 #include "papilio/core/kernels/channel_passes.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "papilio/core/kernels/simd.h"
@@ -12,6 +13,13 @@ HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Sums that fit into the registers, beside what they are made of.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kVectorsAtOnce = 6;
+#else
+constexpr int kVectorsAtOnce = 4;
+#endif
 
 // max(v, 0); NaN stays NaN.
 template <class D, class V = hn::Vec<D>>
@@ -82,46 +90,54 @@ void gradient(const ChannelPass<T>& p) {
 
 // ---------------------------------------------------------------- sums
 
-// Adds to the sums of kVectors vectors of columns, from `at` on, in registers.
-template <class D, int kVectors, class Step>
-HWY_INLINE void sum_columns(D d, int64_t rows, hn::TFromD<D>* sum, hn::TFromD<D>* products,
-                            const Step& step) {
+// Sums of kVectors vectors of columns in registers, over all rows.
+template <class D, int kVectors, class T, class Step>
+HWY_INLINE void sum_columns(D d, const ChannelPass<T>& p, int64_t at, const Step& step) {
   constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
-  hn::Vec<D> s[kVectors], p[kVectors];
-  HWY_UNROLL(8)
-  for (int v = 0; v < kVectors; ++v) s[v] = p[v] = hn::Zero(d);
-  for (int64_t row = 0; row < rows; ++row) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) step(d, row, v * kLanes, s[v], p[v]);
-  }
-  HWY_UNROLL(8)
+  hn::Vec<D> sum[kVectors], products[kVectors];
+  for (int v = 0; v < kVectors; ++v) sum[v] = products[v] = hn::Zero(d);
+  for (int64_t row = 0; row < p.count; ++row)
+    for (int v = 0; v < kVectors; ++v)
+      step(d, row * p.width + at + v * kLanes, at + v * kLanes, sum[v], products[v]);
   for (int v = 0; v < kVectors; ++v) {
-    hn::StoreU(s[v], d, sum + v * kLanes);
-    hn::StoreU(p[v], d, products + v * kLanes);
+    hn::StoreU(sum[v], d, p.sum + at + v * kLanes);
+    hn::StoreU(products[v], d, p.products + at + v * kLanes);
   }
 }
 
-// All columns of the pass; step(tag, row, column, sum&, product&).
+// step(tag, place of a number, its column, sum&, product&) for all numbers.
 template <class T, class Step>
-HWY_INLINE void sum_all_columns(const ChannelPass<T>& p, const Step& step) {
-  const hn::ScalableTag<T> d;
-  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(d));
-  int64_t at = 0;
-  const auto columns = [&](auto tag, auto count) PAPILIO_PASS {
-    sum_columns<decltype(tag), count>(
-        tag, p.count, p.sum + at, p.products + at,
-        [&](auto t, int64_t row, int64_t column, auto& sum, auto& product)
-            PAPILIO_PASS { step(t, row * p.width + at + column, at + column, sum, product); });
-  };
-  for (; at + 4 * kLanes <= p.width; at += 4 * kLanes) columns(d, std::integral_constant<int, 4>());
-  for (; at + kLanes <= p.width; at += kLanes) columns(d, std::integral_constant<int, 1>());
-  for (; at < p.width; ++at) columns(hn::CappedTag<T, 1>(), std::integral_constant<int, 1>());
+HWY_INLINE void sum_all_rows(const ChannelPass<T>& p, const Step& step) {
+  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+  // Longer rows are read in their order, with the sums in the cache: memory is slow at pieces of
+  // rows. In short ones every sum would wait for that of the row before.
+  constexpr int64_t kShort = 256;
+  if (p.width <= kShort) {
+    int64_t at = 0;
+    for (; at + kVectorsAtOnce * kLanes <= p.width; at += kVectorsAtOnce * kLanes)
+      sum_columns<hn::ScalableTag<T>, kVectorsAtOnce>({}, p, at, step);
+    for (; at + 2 * kLanes <= p.width; at += 2 * kLanes)
+      sum_columns<hn::ScalableTag<T>, 2>({}, p, at, step);
+    for (; at + kLanes <= p.width; at += kLanes)
+      sum_columns<hn::ScalableTag<T>, 1>({}, p, at, step);
+    for (; at < p.width; ++at) sum_columns<hn::CappedTag<T, 1>, 1>({}, p, at, step);
+    return;
+  }
+  std::fill_n(p.sum, p.width, T(0));
+  std::fill_n(p.products, p.width, T(0));
+  for (int64_t row = 0; row < p.count; ++row)
+    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+      auto sum = hn::LoadU(d, p.sum + at), products = hn::LoadU(d, p.products + at);
+      step(d, row * p.width + at, at, sum, products);
+      hn::StoreU(sum, d, p.sum + at);
+      hn::StoreU(products, d, p.products + at);
+    });
 }
 
 // Sums of x - mean and of its square.
 template <class T>
 void deviations(const ChannelPass<T>& p) {
-  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& squares) PAPILIO_PASS {
+  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& squares) PAPILIO_PASS {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     sum = hn::Add(sum, x);
     squares = hn::MulAdd(x, x, squares);
@@ -131,8 +147,7 @@ void deviations(const ChannelPass<T>& p) {
 enum class Gate { none, by_y, recomputed };
 template <class T, Gate kGate>
 void gradient_sums_of(const ChannelPass<T>& p) {
-  sum_all_columns(p, [&](auto d, int64_t place, int64_t at, auto& sum,
-                         auto& products) PAPILIO_PASS {
+  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PASS {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     auto dy = hn::LoadU(d, p.dy + place);
     if constexpr (kGate == Gate::by_y) {
