@@ -4,14 +4,9 @@
 //
 //   mlp [--json] [--threads N] [--seconds S] [--task TASK]... [HIDDEN...]
 //
-// Times are of the processor as spent by this process, so that neighbours count for little, and the
-// lower quartile of the samples taken in S seconds. A task alone, with many seconds, is what to
-// give to a profiler.
+// A task alone, with many seconds, is what to give to a profiler.
 #include <papilio/papilio.h>
 
-#include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <exception>
 #include <iostream>
 #include <span>
@@ -20,49 +15,14 @@
 
 #include "papilio/core/kernels/simd.h"
 #include "papilio/core/threads.h"
+#include "papilio/tests/peers/measure.h"
 
 using namespace papilio;
+using peers::Batch;
 
 namespace {
 
 constexpr int64_t kInputs = 1024, kClasses = 10, kImages = 10240;
-
-double wall() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
-double processor() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double lower_quartile(std::vector<double> samples) {
-  const auto at = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 4);
-  std::nth_element(samples.begin(), at, samples.end());
-  return *at;
-}
-
-/// Seconds that a call of body() takes; a sample is as many calls as last at least 10 ms.
-template <class Body>
-double seconds_per_call(double budget, Body&& body) {
-  int64_t calls = 1;
-  double once = 0;
-  const auto sample = [&] {
-    const double begin = processor();
-    for (int64_t i = 0; i < calls; ++i) body();
-    return processor() - begin;
-  };
-  for (sample(); (once = sample()) < 0.01;) calls *= 2;  // warms up, too
-  std::vector<double> samples;
-  for (const double end = wall() + budget; wall() < end || samples.size() < 5;)
-    samples.push_back(sample() / static_cast<double>(calls));
-  return lower_quartile(samples);
-}
-
-struct Batch {
-  Tensor images, labels;
-};
 
 /// All images in batches of `size`, cut once, as views of one tensor would be.
 std::vector<Batch> batches(int64_t size) {
@@ -89,74 +49,12 @@ models::CompressedMlp make_model(const std::string& hidden) {
           Rng(1)};
 }
 
-/// What a step of training spends where, in microseconds.
-struct Parts {
-  std::vector<double> forward, loss, backward, optimizer, rest;
-  Config config() const {
-    return {{"forward_us", lower_quartile(forward)},
-            {"loss_us", lower_quartile(loss)},
-            {"backward_us", lower_quartile(backward)},
-            {"optimizer_us", lower_quartile(optimizer)},
-            {"rest_us", lower_quartile(rest)}};
-  }
-};
-
-Config train(const std::string& hidden, int64_t size, double budget) {
-  models::CompressedMlp model = make_model(hidden);
-  optim::Sgd sgd(model.parameters(), {.lr = 0.001, .momentum = 0.9});
-  const std::vector<Batch> data = batches(size);
-  size_t next = 0;
-  const double seconds = seconds_per_call(budget, [&] {
-    const auto& [images, labels] = data[next++ % data.size()];
-    Tape tape;
-    tape.backward(cross_entropy(model(images), labels));
-    sgd.step();
-  });
-
-  Parts parts;
-  double times[6];
-  const auto since = [&](int i) { return (times[i] - times[i - 1]) * 1e6; };
-  for (const double end = wall() + budget / 2; wall() < end || parts.rest.size() < 5;) {
-    const auto& [images, labels] = data[next++ % data.size()];
-    times[0] = processor();
-    {
-      Tape tape;
-      const Tensor logits = model(images);
-      times[1] = processor();
-      const Tensor loss = cross_entropy(logits, labels);
-      times[2] = processor();
-      tape.backward(loss);
-      times[3] = processor();
-      sgd.step();
-      times[4] = processor();
-    }
-    times[5] = processor();
-    parts.forward.push_back(since(1));
-    parts.loss.push_back(since(2));
-    parts.backward.push_back(since(3));
-    parts.optimizer.push_back(since(4));
-    parts.rest.push_back(since(5));
-  }
-  return {{"images_per_s", static_cast<double>(size) / seconds},
-          {"us", seconds * 1e6},
-          {"parts", parts.config()}};
-}
-
-Config infer(const std::string& hidden, int64_t size, double budget) {
-  models::CompressedMlp model = make_model(hidden);
-  model.freeze();
-  const std::vector<Batch> data = batches(size);
-  size_t next = 0;
-  const double seconds =
-      seconds_per_call(budget, [&] { model(data[next++ % data.size()].images); });
-  return {{"images_per_s", static_cast<double>(size) / seconds}, {"us", seconds * 1e6}};
-}
-
 Config measure(const std::string& hidden, const std::string& task, double budget) {
-  if (task == "train_50") return train(hidden, 50, budget);
-  if (task == "train_256") return train(hidden, 256, budget);
-  if (task == "infer_1") return infer(hidden, 1, budget);
-  if (task == "infer_256") return infer(hidden, 256, budget);
+  models::CompressedMlp model = make_model(hidden);
+  if (task == "train_50") return peers::train_speed(model, batches(50), budget);
+  if (task == "train_256") return peers::train_speed(model, batches(256), budget);
+  if (task == "infer_1") return peers::infer_speed(model, batches(1), budget);
+  if (task == "infer_256") return peers::infer_speed(model, batches(256), budget);
   fail("mlp: no task ", task, "; the tasks are train_50, train_256, infer_1, infer_256");
 }
 

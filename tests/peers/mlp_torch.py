@@ -9,33 +9,14 @@ one that optimize_for_inference has seen.
 """
 import argparse
 import json
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from clock import endless, seconds_per_call
+
 INPUTS, WIDTH, CLASSES, IMAGES = 1024, 1024, 10, 10240
-
-
-def seconds_per_call(budget, body):
-    """As in mlp.cc: processor time, samples of at least 10 ms, their lower quartile."""
-    def sample():
-        begin = time.process_time()
-        for _ in range(calls):
-            body()
-        return time.process_time() - begin
-
-    calls = 1
-    for _ in range(3):  # a trace is compiled in its first calls
-        sample()
-    while sample() < 0.01:
-        calls *= 2
-    samples = []
-    end = time.monotonic() + budget
-    while time.monotonic() < end or len(samples) < 5:
-        samples.append(sample() / calls)
-    return sorted(samples)[len(samples) // 4]
 
 
 def batches(size):
@@ -43,11 +24,6 @@ def batches(size):
     images = torch.rand(IMAGES, INPUTS, generator=generator)
     labels = torch.randint(CLASSES, (IMAGES,), generator=generator)
     return list(zip(images.split(size), labels.split(size)))[:IMAGES // size]
-
-
-def endless(items):
-    while True:
-        yield from items
 
 
 def make_model():
