@@ -49,7 +49,7 @@ void add_curve(const plot::Curve& curve, apps::Stroke stroke, const Options& o, 
     apps::Stroke raw = stroke;
     raw.dots = false;
     raw.colour.alpha = 0.3;
-    panel.series.push_back({curve.epochs, values, raw});
+    panel.series.insert(panel.series.begin(), {curve.epochs, values, raw});  // beneath all others
   }
   panel.series.push_back({curve.epochs, plot::smoothed(values, o.smooth), stroke});
 }

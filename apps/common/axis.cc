@@ -74,7 +74,7 @@ void widen(double& low, double& high) {
 }
 
 // Powers of ten times each of the digits, every `stride`-th power.
-std::vector<Tick> decade_ticks(const Axis& axis, std::vector<int> digits, int stride) {
+std::vector<Tick> decade_ticks(const Axis& axis, const std::vector<int>& digits, int stride) {
   std::vector<Tick> ticks;
   for (int power = static_cast<int>(std::floor(std::log10(axis.low)));
        power <= std::log10(axis.high) + 1; ++power)

@@ -11,6 +11,11 @@
 #include <numbers>
 
 namespace papilio::apps {
+
+struct Canvas::Context {
+  cairo_t* cairo;
+};
+
 namespace {
 
 using Surface = std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)>;
@@ -27,12 +32,13 @@ cairo_status_t append(void* bytes, const unsigned char* data, unsigned length) {
 
 void draw_on(const Surface& surface, int width, int height, const Drawing& drawing) {
   check_status(cairo_surface_status(surface.get()), "the picture");
-  const std::unique_ptr<cairo_t, decltype(&cairo_destroy)> context(cairo_create(surface.get()),
-                                                                   cairo_destroy);
-  Canvas canvas(context.get(), width, height);
+  const std::unique_ptr<cairo_t, decltype(&cairo_destroy)> cairo(cairo_create(surface.get()),
+                                                                 cairo_destroy);
+  Canvas::Context context = {cairo.get()};
+  Canvas canvas(context, width, height);
   canvas.fill({0, 0, canvas.width(), canvas.height()}, {1, 1, 1});
   drawing(canvas);
-  check_status(cairo_status(context.get()), "the picture");
+  check_status(cairo_status(cairo.get()), "the picture");
 }
 
 // As XML has it: without its special characters, and without control characters.
@@ -54,64 +60,64 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 void Canvas::set(const Colour& c) {
-  cairo_set_source_rgba(context_, c.red, c.green, c.blue, c.alpha);
+  cairo_set_source_rgba(context_.cairo, c.red, c.green, c.blue, c.alpha);
 }
 
 void Canvas::set(const Font& font) {
-  cairo_select_font_face(context_, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+  cairo_select_font_face(context_.cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                          font.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-  cairo_set_font_size(context_, font.size);
+  cairo_set_font_size(context_.cairo, font.size);
 }
 
 void Canvas::fill(const Box& box, const Colour& colour) {
   set(colour);
-  cairo_new_path(context_);
-  cairo_rectangle(context_, box.left, box.top, box.width, box.height);
-  cairo_fill(context_);
+  cairo_new_path(context_.cairo);
+  cairo_rectangle(context_.cairo, box.left, box.top, box.width, box.height);
+  cairo_fill(context_.cairo);
 }
 
 void Canvas::disc(const Point& centre, double radius, const Colour& colour) {
   set(colour);
-  cairo_new_path(context_);
-  cairo_arc(context_, centre.x, centre.y, radius, 0, 2 * std::numbers::pi);
-  cairo_fill(context_);
+  cairo_new_path(context_.cairo);
+  cairo_arc(context_.cairo, centre.x, centre.y, radius, 0, 2 * std::numbers::pi);
+  cairo_fill(context_.cairo);
 }
 
 void Canvas::line(const std::vector<Point>& points, const Colour& colour, double thickness,
                   double dash) {
   set(colour);
-  cairo_set_line_width(context_, thickness);
-  cairo_set_line_join(context_, CAIRO_LINE_JOIN_ROUND);
+  cairo_set_line_width(context_.cairo, thickness);
+  cairo_set_line_join(context_.cairo, CAIRO_LINE_JOIN_ROUND);
   const double lengths[] = {dash, 0.6 * dash};
-  cairo_set_dash(context_, lengths, dash > 0 ? 2 : 0, 0);
-  cairo_new_path(context_);
-  for (const Point& point : points) cairo_line_to(context_, point.x, point.y);
-  cairo_stroke(context_);
+  cairo_set_dash(context_.cairo, lengths, dash > 0 ? 2 : 0, 0);
+  cairo_new_path(context_.cairo);
+  for (const Point& point : points) cairo_line_to(context_.cairo, point.x, point.y);
+  cairo_stroke(context_.cairo);
 }
 
 void Canvas::text(const std::string& text, const Point& at, double anchor, const Font& font,
                   const Colour& colour) {
   const double left = at.x - anchor * text_width(text, font);
   set(colour);
-  cairo_move_to(context_, left, at.y);
-  cairo_show_text(context_, text.c_str());  // leaves a current point: paths begin anew
+  cairo_move_to(context_.cairo, left, at.y);
+  cairo_show_text(context_.cairo, text.c_str());  // leaves a current point: paths begin anew
 }
 
 double Canvas::text_width(const std::string& text, const Font& font) {
   set(font);
   cairo_text_extents_t extents;
-  cairo_text_extents(context_, text.c_str(), &extents);
-  check_status(cairo_status(context_), concat("the text '", text, "'"));
+  cairo_text_extents(context_.cairo, text.c_str(), &extents);
+  check_status(cairo_status(context_.cairo), concat("the text '", text, "'"));
   return extents.x_advance;
 }
 
 void Canvas::clipped(const Box& box, const std::function<void()>& draw) {
-  cairo_save(context_);
-  cairo_new_path(context_);
-  cairo_rectangle(context_, box.left, box.top, box.width, box.height);
-  cairo_clip(context_);
+  cairo_save(context_.cairo);
+  cairo_new_path(context_.cairo);
+  cairo_rectangle(context_.cairo, box.left, box.top, box.width, box.height);
+  cairo_clip(context_.cairo);
   draw();
-  cairo_restore(context_);
+  cairo_restore(context_.cairo);
 }
 
 std::string draw_png(int width, int height, const Drawing& drawing) {

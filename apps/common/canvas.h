@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-struct _cairo;  // of the library cairo, whose headers stay in the .cc
-
 namespace papilio::apps {
 
 struct Point {
@@ -33,7 +31,8 @@ struct Font {
 
 class Canvas {
  public:
-  Canvas(_cairo* context, double width, double height)
+  struct Context;  ///< of the library that draws
+  Canvas(Context& context, double width, double height)
       : context_(context), width_(width), height_(height) {}
 
   double width() const { return width_; }
@@ -56,7 +55,7 @@ class Canvas {
   void set(const Colour& colour);
   void set(const Font& font);
 
-  _cairo* context_;
+  Context& context_;
   double width_, height_;
 };
 
