@@ -68,8 +68,12 @@ void Fields::operator()(std::string_view name, Module& member) {
 }
 
 Tensor Module::operator()(const Tensor& x) {
+  return call(x, [&] { return forward(x); });
+}
+
+Tensor Module::call(const Tensor& x, const std::function<Tensor()>& body) {
   try {
-    Tensor y = forward(x);
+    Tensor y = body();
     if (observer) observer->callback_(*this, x, y);
     return y;
   } catch (const Error& error) {

@@ -59,6 +59,9 @@ class Module {
   Module(Module&&) = default;
   Module& operator=(Module&&) = default;
 
+  /// What operator() does around forward(): modules with another form of forward() call it there.
+  Tensor call(const Tensor& x, const std::function<Tensor()>& body);
+
  private:
   bool frozen_ = false;
 };

@@ -26,6 +26,10 @@ class BatchNorm2d : public Module {
   /// activation(normalised x + residual), in the same passes over memory: the end of a residual
   /// block. The residual has the shape of x, or is undefined.
   Tensor forward(const Tensor& x, const Tensor& residual);
+  using Module::operator();
+  Tensor operator()(const Tensor& x, const Tensor& residual) {
+    return call(x, [&] { return forward(x, residual); });
+  }
   /// From now on forward() applies the activation, in the same pass over memory: faster than an op
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }

@@ -43,6 +43,7 @@
 #include "papilio/models/fit.h"
 #include "papilio/models/mixed_convnet.h"
 #include "papilio/models/registry.h"
+#include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/models/summary.h"
 #include "papilio/optim/clip.h"

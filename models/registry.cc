@@ -7,6 +7,7 @@
 
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/mixed_convnet.h"
+#include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 
 namespace papilio::models {
@@ -17,6 +18,7 @@ struct Registry {
   std::map<std::string, Factory> factories = {
       {"compressed_mlp", CompressedMlp::make},
       {"mixed_convnet", MixedConvnet::make},
+      {"resnet", ResNet::make},
       {"shufflenet", ShuffleNet::make},
   };
   std::map<std::type_index, std::string> names;

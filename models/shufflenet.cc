@@ -114,16 +114,19 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
       norm1_(mid_channels(o)),
       norm2_(mid_channels(o)),
       norm3_(branch_channels(o)) {
+  norm1_.fuse(Activation::relu);
+  norm3_.fuse(Activation::relu);
   Parameter weight = depthwise_.weight();
   weight.mutable_hints().weight_decay = false;
 }
 
 Tensor ShuffleBlock::forward(const Tensor& x) {
-  const Tensor reduced = relu(norm1_(reduce_(mixed(mix_in_, x))));
-  const Tensor branch = norm3_(expand_(norm2_(depthwise_(mixed(mix_mid_, reduced)))));
-  if (options_.stride == 1) return relu(add(x, branch));
+  const Tensor reduced = norm1_(reduce_(mixed(mix_in_, x)));
+  const Tensor branch = expand_(norm2_(depthwise_(mixed(mix_mid_, reduced))));
+  if (options_.stride == 1) return norm3_(branch, x);
+  // The ReLU after the concatenation changes nothing in the means of what another ReLU gave.
   const Tensor pooled = avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
-  return relu(concat({pooled, branch}, -1));
+  return concat({pooled, norm3_(branch)}, -1);
 }
 
 void ShuffleBlock::fields(Fields& f) {
@@ -153,7 +156,9 @@ ShuffleNet::ShuffleNet(const ShuffleNetOptions& options, Rng rng)
       stage2_(make_stage(options_, 2, rng)),
       stage3_(make_stage(options_, 3, rng)),
       stage4_(make_stage(options_, 4, rng)),
-      head_(stage_channels(options_, 4), options_.classes, {}, rng.split("head")) {}
+      head_(stage_channels(options_, 4), options_.classes, {}, rng.split("head")) {
+  norm1_.fuse(Activation::relu);
+}
 
 std::unique_ptr<Module> ShuffleNet::make(const Config& config) {
   config.expect_keys(
@@ -173,7 +178,7 @@ std::unique_ptr<Module> ShuffleNet::make(const Config& config) {
 Tensor ShuffleNet::forward(const Tensor& x) {
   check(x.rank() == 4 && x.dim(1) >= 16 && x.dim(2) >= 16, "shufflenet: x", x.shape(),
         ", expected [batch, height, width, 3] of at least 16 x 16 pixels");
-  Tensor y = relu(norm1_(conv1_(standardize_(x))));
+  Tensor y = norm1_(conv1_(standardize_(x)));
   if (stem_.pool) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   for (auto* stage : {&stage2_, &stage3_, &stage4_})
     for (const auto& block : *stage) y = (*block)(y);

@@ -41,7 +41,7 @@ std::vector<std::string> shufflenet_mixers();
 /// quarter of the channels -> batch norm, ReLU -> mixer -> 3x3 depthwise convolution -> batch norm
 /// -> 1x1 grouped convolution -> batch norm; plus the input, then ReLU. A block of stride 2 halves
 /// the image: its input goes through a 3x3 average pooling, and stands before the branch's channels
-/// instead of being added.
+/// instead of being added. Inputs are not negative: they come from a ReLU.
 class ShuffleBlock : public Module {
  public:
   struct Options {
