@@ -47,6 +47,7 @@ class Config {
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
+  bool is_string() const { return std::holds_alternative<std::string>(value_); }
 
   // The value as a type; throws Error that says what it is and what was expected. Integers convert
   // to double.

@@ -212,8 +212,8 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
       row("top-5 accuracy") << std::setprecision(4) << report.score->top5 << '\n';
     row("loss") << std::setprecision(4) << report.score->loss << '\n';
     for (size_t i = 0; i < report.score->class_accuracy.size(); ++i)
-      row("  " + (i < report.classes.size() ? report.classes[i] : "class " + std::to_string(i)))
-          << report.score->class_accuracy[i] << '\n';
+      out << "  " << report.score->class_accuracy[i] << "  "
+          << (i < report.classes.size() ? report.classes[i] : "class " + std::to_string(i)) << '\n';
   }
   row("parameters") << report.parameters << '\n';
   if (report.hidden_parameters) row("hidden parameters") << *report.hidden_parameters << '\n';

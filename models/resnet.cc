@@ -110,9 +110,8 @@ std::string ResNet::describe() const {
 }
 
 Config ResNet::config() const {
-  Config config = {{"classes", options_.classes},
-                   {"extra", options_.extra},
-                   {"channels", options_.channels}};
+  Config config = {
+      {"classes", options_.classes}, {"extra", options_.extra}, {"channels", options_.channels}};
   if (!options_.statistics.input.is_null()) config["input"] = options_.statistics.input;
   return config;
 }

@@ -18,7 +18,7 @@ struct ResNetOptions {
   int64_t classes = 10;
   std::string extra = "none";  ///< layer of 512 features before the classifier: "none" or a name of
                                ///< layers/factory.h
-  int64_t channels = 64;        ///< of the first stage; each further one has twice as many
+  int64_t channels = 64;       ///< of the first stage; each further one has twice as many
   data::Statistics statistics;  ///< of the training images' channels; none: taken as they are
 };
 
