@@ -1,5 +1,5 @@
-// Convolution of channels-last images on raw arrays: oneDNN in float, a reference of im2col and
-// matrix products in any type.
+// Convolution of channels-last images on raw arrays: in float oneDNN or a kernel of ours, by a
+// table of shapes; a reference of im2col and matrix products in any type.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,14 @@ void conv_backward_data(const ConvShape& shape, const T* dy, const T* weight, T*
 /// dweight from x and dy. The gradient of the bias is column_sums of dy.
 template <class T>
 void conv_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dweight);
+
+/// The same by oneDNN.
+void conv_forward_onednn(const ConvShape& shape, const float* x, const float* weight,
+                         const float* bias, float* y);
+void conv_backward_data_onednn(const ConvShape& shape, const float* dy, const float* weight,
+                               float* dx);
+void conv_backward_weight_onednn(const ConvShape& shape, const float* x, const float* dy,
+                                 float* dweight);
 
 /// The same by im2col and gemm: what the fast path is compared with, and what runs in double.
 template <class T>

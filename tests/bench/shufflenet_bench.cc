@@ -135,23 +135,28 @@ void add_convolution(const std::string& network, const kernels::ConvShape& s, in
                 weights = s.out * s.in_per_group() * s.kernel_height * s.kernel_width;
   const double flops = 2.0 * static_cast<double>(out * weights / s.out),
                traffic = static_cast<double>(in + out + weights);
+  const auto longest = std::max({in, out, weights});
   const std::string name =
       network + concat("/conv", s.kernel_height, "x", s.kernel_width, "s", s.stride, "_", s.in, "-",
                        s.out, "g", s.groups, "_", s.height);
-  const auto longest = std::max({in, out, weights});
-  add({name + "/forward", flops, traffic, calls}, [=] {
-    kernels::conv_forward<float>(s, numbers(0, longest), numbers(1, weights), nullptr,
-                                 numbers(2, longest));
-  });
+  const auto pass = [&](const char* what, std::function<void()> ours,
+                        std::function<void()> onednn) {
+    add({name + what, flops, traffic, calls}, std::move(ours));
+    add({name + what + "_onednn", flops, traffic, calls}, std::move(onednn));
+  };
+  const auto a = [=] { return numbers(0, longest); };
+  const auto b = [=] { return numbers(2, longest); };
+  const auto weight = [=] { return numbers(1, weights); };
+  pass(
+      "/forward", [=] { kernels::conv_forward<float>(s, a(), weight(), nullptr, b()); },
+      [=] { kernels::conv_forward_onednn(s, a(), weight(), nullptr, b()); });
   if (s.in > 3)
-    add({name + "/data", flops, traffic, calls}, [=] {
-      kernels::conv_backward_data<float>(s, numbers(0, longest), numbers(1, weights),
-                                         numbers(2, longest));
-    });
-  add({name + "/weight", flops, traffic, calls}, [=] {
-    kernels::conv_backward_weight<float>(s, numbers(0, longest), numbers(2, longest),
-                                         numbers(1, weights));
-  });
+    pass(
+        "/data", [=] { kernels::conv_backward_data<float>(s, a(), weight(), b()); },
+        [=] { kernels::conv_backward_data_onednn(s, a(), weight(), b()); });
+  pass(
+      "/weight", [=] { kernels::conv_backward_weight<float>(s, a(), b(), weight()); },
+      [=] { kernels::conv_backward_weight_onednn(s, a(), b(), weight()); });
 }
 
 void add_norm(const std::string& network, int64_t rows, int64_t channels, int calls) {

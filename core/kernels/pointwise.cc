@@ -1,0 +1,134 @@
+#include "papilio/core/kernels/pointwise.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "papilio/core/kernels/pointwise_tiles.h"
+#include "papilio/core/memory.h"
+#include "papilio/core/threads.h"
+
+namespace papilio::kernels {
+namespace {
+
+/// The panels of a matrix of `columns`, and where each begins in packed form.
+struct Panels {
+  Panels(const PointwiseLoops& loops, int64_t groups, int64_t rows, int64_t columns) {
+    for (int64_t first = 0; first < columns; first += all.back().count) {
+      all.push_back(loops.next_panel(first, columns));
+      starts.push_back(size);
+      size += groups * rows * all.back().width;
+    }
+  }
+  std::vector<Panel> all;
+  std::vector<int64_t> starts;
+  int64_t size = 0;
+};
+
+/// packed[panel][g, k, n] = from[g, k, n], where k and n stand these steps apart; zero where the
+/// panel has no column.
+void pack(const Panels& panels, int64_t groups, int64_t rows, const float* from, int64_t g_step,
+          int64_t k_step, int64_t n_step, float* packed) {
+  for (const Panel& panel : panels.all)
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t k = 0; k < rows; ++k)
+        for (int64_t n = 0; n < panel.width; ++n)
+          *packed++ =
+              n < panel.count ? from[g * g_step + k * k_step + (panel.first + n) * n_step] : 0.0f;
+}
+
+/// Multiplications that are worth a thread of their own.
+constexpr int64_t kGrain = 1 << 18;
+
+/// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n], where the matrix has these
+/// steps.
+void multiply(const PointwiseLoops& loops, int64_t pixels, int64_t groups, int64_t inner,
+              int64_t columns, const float* x, const float* matrix, int64_t k_step, int64_t n_step,
+              const float* bias, float* y) {
+  const Panels panels(loops, groups, inner, columns);
+  const Buffer packed(static_cast<size_t>(panels.size) * sizeof(float)),
+      packed_bias(bias ? static_cast<size_t>(panels.size / inner) * sizeof(float) : 0);
+  pack(panels, groups, inner, matrix, inner * columns, k_step, n_step, packed.as<float>());
+  if (bias) pack(panels, groups, 1, bias, columns, 0, 1, packed_bias.as<float>());
+
+  const int64_t at_once = loops.pixels_at_once;
+  parallel_for(
+      (pixels + at_once - 1) / at_once,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t tile = begin; tile < end; ++tile)
+          for (size_t i = 0; i < panels.all.size(); ++i) {
+            const int64_t first = tile * at_once, start = panels.starts[i];
+            loops.multiply({.pixels = std::min(at_once, pixels - first),
+                            .groups = groups,
+                            .inner = inner,
+                            .columns = columns,
+                            .panel = panels.all[i],
+                            .x = x + first * groups * inner,
+                            .packed = packed.as<float>() + start,
+                            .bias = bias ? packed_bias.as<float>() + start / inner : nullptr,
+                            .y = y + first * groups * columns});
+          }
+      },
+      std::max<int64_t>(1, kGrain / (at_once * groups * inner * columns)));
+}
+
+}  // namespace
+
+void pointwise_forward(const PointwiseShape& s, const float* x, const float* weight,
+                       const float* bias, float* y) {
+  multiply(pointwise_loops(), s.pixels, s.groups, s.in, s.out, x, weight, 1, s.in, bias, y);
+}
+
+void pointwise_backward_data(const PointwiseShape& s, const float* dy, const float* weight,
+                             float* dx) {
+  multiply(pointwise_loops(), s.pixels, s.groups, s.out, s.in, dy, weight, s.in, 1, nullptr, dx);
+}
+
+void pointwise_backward_weight(const PointwiseShape& s, const float* x, const float* dy,
+                               float* dweight) {
+  const PointwiseLoops loops = pointwise_loops();
+  // Vectors along the longer side of dweight.
+  const bool along_in = s.in >= s.out;
+  const int64_t rows = along_in ? s.out : s.in, columns = along_in ? s.in : s.out;
+  const float *a = along_in ? dy : x, *b = along_in ? x : dy;
+  const Panels panels(loops, s.groups, rows, columns);
+
+  // Parts of the pixels have sums of their own, few enough to be small beside what is read. They
+  // take blocks that stay in a cache while all panels pass over them. Both by the shape alone.
+  const int64_t numbers = s.groups * (s.in + s.out),
+                parts = std::clamp<int64_t>(
+                    std::min(s.pixels / 128, s.pixels * numbers / (8 * panels.size)), 1, 16),
+                part = (s.pixels + parts - 1) / parts,
+                block = std::clamp<int64_t>((1 << 16) / numbers, 32, 512);
+  const Buffer sums(static_cast<size_t>(parts * panels.size) * sizeof(float));
+  parallel_for(parts, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* own = sums.as<float>() + i * panels.size;
+      std::fill_n(own, panels.size, 0.0f);
+      const int64_t stop = std::min(s.pixels, (i + 1) * part);
+      for (int64_t first = i * part; first < stop; first += block)
+        for (size_t j = 0; j < panels.all.size(); ++j)
+          loops.add_outer({.pixels = std::min(block, stop - first),
+                           .groups = s.groups,
+                           .rows = rows,
+                           .columns = columns,
+                           .panel = panels.all[j],
+                           .a = a + first * s.groups * rows,
+                           .b = b + first * s.groups * columns,
+                           .readable = (s.pixels - first) * s.groups * columns,
+                           .sums = own + panels.starts[j]});
+    }
+  });
+
+  for (int64_t i = 1; i < parts; ++i)
+    for (int64_t j = 0; j < panels.size; ++j)
+      sums.as<float>()[j] += sums.as<float>()[i * panels.size + j];
+  const int64_t row_step = along_in ? s.in : 1, column_step = along_in ? 1 : s.in;
+  const float* from = sums.as<float>();
+  for (const Panel& panel : panels.all)
+    for (int64_t g = 0; g < s.groups; ++g)
+      for (int64_t r = 0; r < rows; ++r, from += panel.width)
+        for (int64_t n = 0; n < panel.count; ++n)
+          dweight[g * rows * columns + r * row_step + (panel.first + n) * column_step] = from[n];
+}
+
+}  // namespace papilio::kernels

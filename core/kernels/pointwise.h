@@ -1,0 +1,24 @@
+// Convolutions of 1x1 pixels in groups, as products of many small matrices: every pixel's channels
+// are read once, whatever the number of channels in a group. For conv.cc, in float; libraries pad
+// groups of few channels to whole vectors and blocks.
+#pragma once
+
+#include <cstdint>
+
+namespace papilio::kernels {
+
+/// x [pixels, groups, in], y [pixels, groups, out], weight [groups, out, in]; all sizes >= 1.
+struct PointwiseShape {
+  int64_t pixels, groups, in, out;
+};
+
+/// y = weight x in every group, plus bias [groups, out] if that is not null. The same bits for
+/// every thread count, as the two below.
+void pointwise_forward(const PointwiseShape& shape, const float* x, const float* weight,
+                       const float* bias, float* y);
+void pointwise_backward_data(const PointwiseShape& shape, const float* dy, const float* weight,
+                             float* dx);
+void pointwise_backward_weight(const PointwiseShape& shape, const float* x, const float* dy,
+                               float* dweight);
+
+}  // namespace papilio::kernels

@@ -1,0 +1,228 @@
+#include "papilio/core/kernels/pointwise_tiles.h"
+
+#include <algorithm>
+
+#include "papilio/core/kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "papilio/core/kernels/pointwise_tiles.cc"
+#include "papilio/core/kernels/highway-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace papilio::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
+using Whole = HWY_CAPPED(float, kLanes);
+using Half = HWY_CAPPED(float, std::max<int64_t>(kLanes / 2, 1));
+using Quarter = HWY_CAPPED(float, std::max<int64_t>(kLanes / 4, 1));
+
+// Sums of kPixels or kRows by up to three vectors stay in registers.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kPixels = 8, kRows = 8;  // of 32 registers
+#else
+constexpr int kPixels = 4, kRows = 4;  // of 16
+#endif
+constexpr int kVectors = 3;
+
+// The next columns that one tile takes.
+Panel next_panel(int64_t first, int64_t columns) {
+  const int64_t left = columns - first;
+  if (left >= kLanes) {
+    const int64_t width = std::min<int64_t>(left / kLanes, kVectors) * kLanes;
+    return {first, width, width};
+  }
+  for (const int64_t width : {kLanes / 4, kLanes / 2})
+    if (left <= width) return {first, left, width};
+  return {first, left, kLanes};
+}
+
+// Calls run.operator()<tag, vectors, partial>() for the panel; a partial one is a vector that has
+// more lanes than columns.
+template <class Run>
+HWY_INLINE void with_form(const Panel& panel, const Run& run) {
+  if (panel.width == 3 * kLanes) return run.template operator()<Whole, 3, false>();
+  if (panel.width == 2 * kLanes) return run.template operator()<Whole, 2, false>();
+  const bool partial = panel.count < panel.width;
+  const auto one = [&]<class D>(D) HWY_ATTR {
+    partial ? run.template operator()<D, 1, true>() : run.template operator()<D, 1, false>();
+  };
+  if (panel.width == kLanes) return one(Whole());
+  if (panel.width * 2 == kLanes) return one(Half());
+  one(Quarter());
+}
+
+// The first `count` lanes, and zeros.
+template <class D>
+HWY_INLINE hn::Vec<D> load_part(D d, int64_t count, const float* from) {
+  HWY_ALIGN float part[hn::MaxLanes(D())] = {};
+  std::copy_n(from, count, part);
+  return hn::Load(d, part);
+}
+// The first `count` lanes by halves: masked stores take ten times as long on some CPUs.
+template <class D>
+HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  if (count > 0) hn::StoreU(v, d, to);
+#else
+  constexpr auto kAll = static_cast<int64_t>(hn::MaxLanes(D()));
+  if constexpr (kAll == 1) {
+    if (count > 0) hn::StoreU(v, d, to);
+  } else {
+    const hn::Half<D> half;
+    if (count * 2 < kAll) return store_part(half, hn::LowerHalf(half, v), count, to);
+    hn::StoreU(hn::LowerHalf(half, v), half, to);
+    if (count * 2 > kAll) store_part(half, hn::UpperHalf(half, v), count - kAll / 2, to + kAll / 2);
+  }
+#endif
+}
+
+// ---------------------------------------------------------------- y = x matrix
+
+template <class D, int kV, bool kPartial, int kP>
+HWY_INLINE void multiply_group(const MultiplyTile& t, const float* x, const float* matrix,
+                               const float* bias, float* y) {
+  const D d;
+  constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
+  const int64_t x_step = t.groups * t.inner, y_step = t.groups * t.columns;
+  hn::Vec<D> sum[kP][kV];
+  HWY_UNROLL(8)
+  for (int v = 0; v < kV; ++v) {
+    const auto start = bias ? hn::LoadU(d, bias + v * kN) : hn::Zero(d);
+    HWY_UNROLL(8)
+    for (int p = 0; p < kP; ++p) sum[p][v] = start;
+  }
+  for (int64_t k = 0; k < t.inner; ++k, matrix += kV * kN) {
+    hn::Vec<D> m[kV];
+    HWY_UNROLL(8)
+    for (int v = 0; v < kV; ++v) m[v] = hn::LoadU(d, matrix + v * kN);
+    HWY_UNROLL(8)
+    for (int p = 0; p < kP; ++p) {
+      const auto factor = hn::Set(d, x[p * x_step + k]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < kV; ++v) sum[p][v] = hn::MulAdd(factor, m[v], sum[p][v]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (int p = 0; p < kP; ++p) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kV; ++v) {
+      float* to = y + p * y_step + v * kN;
+      kPartial ? store_part(d, sum[p][v], t.panel.count, to) : hn::StoreU(sum[p][v], d, to);
+    }
+  }
+}
+
+template <class D, int kV, bool kPartial, int kP>
+void multiply_pixels(const MultiplyTile& t, int64_t first) {
+  const float* x = t.x + first * t.groups * t.inner;
+  float* y = t.y + first * t.groups * t.columns + t.panel.first;
+  for (int64_t g = 0; g < t.groups; ++g)
+    multiply_group<D, kV, kPartial, kP>(t, x + g * t.inner, t.packed + g * t.inner * t.panel.width,
+                                        t.bias ? t.bias + g * t.panel.width : nullptr,
+                                        y + g * t.columns);
+}
+
+struct Multiply {
+  const MultiplyTile& t;
+  template <class D, int kV, bool kPartial>
+  HWY_ATTR void operator()() const {
+    int64_t p = 0;
+    for (; p + kPixels <= t.pixels; p += kPixels) multiply_pixels<D, kV, kPartial, kPixels>(t, p);
+    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1>(t, p);
+  }
+};
+void multiply(const MultiplyTile& t) { with_form(t.panel, Multiply{t}); }
+
+// ---------------------------------------------------------------- sums of outer products
+
+template <class D, int kV, bool kPartial, int kR>
+HWY_INLINE void add_outer_rows(const OuterTile& t, int64_t pixels, const float* a, const float* b,
+                               float* sums) {
+  const D d;
+  constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
+  const int64_t a_step = t.groups * t.rows, b_step = t.groups * t.columns;
+  hn::Vec<D> sum[kR][kV];
+  HWY_UNROLL(8)
+  for (int r = 0; r < kR; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(d, sums + (r * kV + v) * kN);
+  }
+  for (int64_t p = 0; p < pixels; ++p, a += a_step, b += b_step) {
+    hn::Vec<D> x[kV];
+    HWY_UNROLL(8)
+    for (int v = 0; v < kV; ++v)
+      x[v] = kPartial ? load_part(d, t.panel.count, b) : hn::LoadU(d, b + v * kN);
+    HWY_UNROLL(8)
+    for (int r = 0; r < kR; ++r) {
+      const auto factor = hn::Set(d, a[r]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < kV; ++v) sum[r][v] = hn::MulAdd(factor, x[v], sum[r][v]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < kR; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kV; ++v) hn::StoreU(sum[r][v], d, sums + (r * kV + v) * kN);
+  }
+}
+
+// A partial vector reads columns of the next group too, whose sums nobody looks at; at the end of
+// the array it must not.
+struct AddOuter {
+  const OuterTile& t;
+  template <class D, int kV, bool kPartial>
+  HWY_ATTR void operator()() const {
+    for (int64_t g = 0; g < t.groups; ++g) {
+      const int64_t step = t.groups * t.columns, offset = g * t.columns + t.panel.first,
+                    room = t.readable - offset - t.panel.width;
+      const int64_t safe =
+          kPartial ? std::clamp<int64_t>(room < 0 ? 0 : room / step + 1, 0, t.pixels) : t.pixels;
+      add_group<D, kV, false>(g, 0, safe);
+      if constexpr (kPartial)
+        if (safe < t.pixels) add_group<D, kV, true>(g, safe, t.pixels - safe);
+    }
+  }
+
+  template <class D, int kV, bool kPartial>
+  HWY_ATTR HWY_INLINE void add_group(int64_t g, int64_t first, int64_t pixels) const {
+    const float* a = t.a + (first * t.groups + g) * t.rows;
+    const float* b = t.b + (first * t.groups + g) * t.columns + t.panel.first;
+    float* sums = t.sums + g * t.rows * t.panel.width;
+    int64_t r = 0;
+    const auto rows = [&](auto count) HWY_ATTR {
+      for (; r + count <= t.rows; r += count)
+        add_outer_rows<D, kV, kPartial, count>(t, pixels, a + r, b, sums + r * t.panel.width);
+    };
+    rows(std::integral_constant<int, kRows>());
+    rows(std::integral_constant<int, std::min(kRows, 6)>());
+    rows(std::integral_constant<int, std::min(kRows, 4)>());
+    rows(std::integral_constant<int, 3>());
+    rows(std::integral_constant<int, 2>());
+    rows(std::integral_constant<int, 1>());
+  }
+};
+void add_outer(const OuterTile& t) { with_form(t.panel, AddOuter{t}); }
+
+PointwiseLoops loops() {
+  return {.pixels_at_once = kPixels,
+          .next_panel = next_panel,
+          .multiply = multiply,
+          .add_outer = add_outer};
+}
+
+}  // namespace papilio::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace papilio::kernels {
+
+HWY_EXPORT(loops);
+
+PointwiseLoops pointwise_loops() {
+  ensure_simd_target();
+  return HWY_DYNAMIC_DISPATCH(loops)();
+}
+
+}  // namespace papilio::kernels
+#endif

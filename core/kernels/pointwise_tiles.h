@@ -1,0 +1,41 @@
+// The loops behind pointwise.h over the pixels of one thread, for the SIMD target in use.
+//
+// The longer side of a group's matrix is cut into panels of vectors: three, two or one whole ones,
+// and for what is left a half or a quarter of one, so that few lanes are wasted.
+#pragma once
+
+#include <cstdint>
+
+namespace papilio::kernels {
+
+/// Columns first .. first + count - 1 of every group's matrix, padded to `width` in packed form.
+struct Panel {
+  int64_t first, count, width;
+};
+
+/// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n] for the columns n of a panel.
+struct MultiplyTile {
+  int64_t pixels, groups, inner, columns;  ///< columns of y in a group
+  Panel panel;
+  const float *x, *packed, *bias;  ///< packed [groups, inner, width]; bias may be null
+  float* y;
+};
+
+/// sums[g, r, n] += sum over p of a[p, g, r] b[p, g, n] for the columns n of a panel.
+struct OuterTile {
+  int64_t pixels, groups, rows, columns;  ///< rows of a and columns of b in a group
+  Panel panel;
+  const float *a, *b;
+  int64_t readable;  ///< numbers from b to the end of its array
+  float* sums;       ///< [groups, rows, width]
+};
+
+struct PointwiseLoops {
+  int64_t pixels_at_once;  ///< what a tile should have a multiple of
+  Panel (*next_panel)(int64_t first, int64_t columns);
+  void (*multiply)(const MultiplyTile&);
+  void (*add_outer)(const OuterTile&);
+};
+PointwiseLoops pointwise_loops();
+
+}  // namespace papilio::kernels

@@ -1,0 +1,149 @@
+#include "papilio/core/kernels/conv.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "papilio/core/kernels/simd.h"
+#include "papilio/core/random.h"
+#include "papilio/core/threads.h"
+
+namespace papilio::kernels {
+namespace {
+
+/// Forward with and without bias, and both gradients.
+struct Results {
+  std::vector<float> plain, biased, dx, dweight;
+};
+
+std::vector<float> numbers(int64_t size, int key) {
+  return randn({size}, Rng(1).split(key)).to_vector<float>();
+}
+
+struct Arrays {
+  explicit Arrays(const ConvShape& s)
+      : x(numbers(s.batch * s.height * s.width * s.in, 1)),
+        dy(numbers(s.batch * s.out_height() * s.out_width() * s.out, 2)),
+        weight(numbers(s.out * s.in_per_group() * s.kernel_height * s.kernel_width, 3)),
+        bias(numbers(s.out, 4)) {}
+  std::vector<float> x, dy, weight, bias;
+
+  // All outputs begin as NaN: what a kernel leaves out shows.
+  Results filled() const {
+    const auto nan = [](const std::vector<float>& like) {
+      return std::vector<float>(like.size(), NAN);
+    };
+    return {nan(dy), nan(dy), nan(x), nan(weight)};
+  }
+};
+
+Results run(const ConvShape& s) {
+  const Arrays in(s);
+  Results r = in.filled();
+  conv_forward<float>(s, in.x.data(), in.weight.data(), nullptr, r.plain.data());
+  conv_forward<float>(s, in.x.data(), in.weight.data(), in.bias.data(), r.biased.data());
+  conv_backward_data<float>(s, in.dy.data(), in.weight.data(), r.dx.data());
+  conv_backward_weight<float>(s, in.x.data(), in.dy.data(), r.dweight.data());
+  return r;
+}
+
+Results run_reference(const ConvShape& s) {
+  const Arrays in(s);
+  Results r = in.filled();
+  conv_forward_reference<float>(s, in.x.data(), in.weight.data(), nullptr, r.plain.data());
+  conv_forward_reference<float>(s, in.x.data(), in.weight.data(), in.bias.data(), r.biased.data());
+  conv_backward_data_reference<float>(s, in.dy.data(), in.weight.data(), r.dx.data());
+  conv_backward_weight_reference<float>(s, in.x.data(), in.dy.data(), r.dweight.data());
+  return r;
+}
+
+void expect_near(const char* what, const std::vector<float>& a, const std::vector<float>& b) {
+  float largest = 0, difference = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    largest = std::max(largest, std::abs(b[i]));
+    difference = std::max(difference, std::isfinite(a[i]) ? std::abs(a[i] - b[i]) : INFINITY);
+  }
+  EXPECT_LE(difference, 3e-6f * largest) << what;
+}
+
+ConvShape pointwise(int64_t batch, int64_t size, int64_t groups, int64_t in, int64_t out) {
+  return {.batch = batch,
+          .height = size,
+          .width = size + 1,
+          .in = groups * in,
+          .out = groups * out,
+          .kernel_height = 1,
+          .kernel_width = 1,
+          .stride = 1,
+          .padding = 0,
+          .dilation = 1,
+          .groups = groups};
+}
+
+class Conv : public ::testing::Test {
+ protected:
+  ~Conv() override {
+    set_simd_target("");
+    set_threads(before_);
+  }
+
+ private:
+  const int before_ = threads();
+};
+
+std::string described(const ConvShape& s) {
+  return std::string(simd_target()) + ' ' + std::to_string(s.batch) + 'x' +
+         std::to_string(s.height) + 'x' + std::to_string(s.width) + ' ' + std::to_string(s.in) +
+         "->" + std::to_string(s.out) + " groups " + std::to_string(s.groups) + " kernel " +
+         std::to_string(s.kernel_height) + " stride " + std::to_string(s.stride);
+}
+
+void expect_like_reference(const ConvShape& s) {
+  SCOPED_TRACE(described(s));
+  const Results ours = run(s), expected = run_reference(s);
+  expect_near("forward", ours.plain, expected.plain);
+  expect_near("forward with bias", ours.biased, expected.biased);
+  expect_near("dx", ours.dx, expected.dx);
+  expect_near("dweight", ours.dweight, expected.dweight);
+}
+
+TEST_F(Conv, GroupedPointwiseAgreesWithReferenceOnEveryTarget) {
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    for (const int64_t groups : {1, 3, 8})
+      for (const auto& [in, out] : std::vector<std::pair<int64_t, int64_t>>{{1, 1},
+                                                                            {3, 12},
+                                                                            {3, 11},
+                                                                            {6, 24},
+                                                                            {24, 6},
+                                                                            {12, 48},
+                                                                            {48, 12},
+                                                                            {5, 7},
+                                                                            {13, 52},
+                                                                            {7, 1},
+                                                                            {2, 97},
+                                                                            {36, 9}})
+        expect_like_reference(pointwise(2, 4, groups, in, out));
+    expect_like_reference(pointwise(5, 17, 8, 3, 12));
+    expect_like_reference(pointwise(1, 1, 8, 6, 3));
+    expect_like_reference(pointwise(3, 9, 8, 24, 6));
+  }
+}
+
+TEST_F(Conv, SameBitsForEveryThreadCount) {
+  for (const ConvShape& s : {pointwise(9, 28, 8, 3, 12), pointwise(5, 20, 8, 48, 12)}) {
+    set_threads(1);
+    const Results one = run(s);
+    for (const int count : {2, 3}) {
+      set_threads(count);
+      const Results many = run(s);
+      EXPECT_EQ(many.plain, one.plain) << described(s);
+      EXPECT_EQ(many.dx, one.dx) << described(s);
+      EXPECT_EQ(many.dweight, one.dweight) << described(s);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace papilio::kernels
