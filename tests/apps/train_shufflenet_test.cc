@@ -31,10 +31,23 @@ class TrainShuffleNet : public ::testing::Test {
 
   std::vector<std::string> command(const std::string& out,
                                    std::vector<std::string> more = {}) const {
-    std::vector<std::string> all = {"train_shufflenet", "--data", "imagenet:" + (folder_ / "set"),
-                                    "--out", folder_ / out, "--epochs", "3", "--batch", "8",
-                                    "--width", "0.25", "--image-size", "32", "--threads", "1",
-                                    "--validation", "0.2"};
+    std::vector<std::string> all = {"train_shufflenet",
+                                    "--data",
+                                    "imagenet:" + (folder_ / "set"),
+                                    "--out",
+                                    folder_ / out,
+                                    "--epochs",
+                                    "3",
+                                    "--batch",
+                                    "8",
+                                    "--width",
+                                    "0.25",
+                                    "--image-size",
+                                    "32",
+                                    "--threads",
+                                    "1",
+                                    "--validation",
+                                    "0.2"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -66,8 +79,8 @@ TEST_F(TrainShuffleNet, TrainsEvaluatesAndClassifies) {
   EXPECT_THAT(read_file(folder_ / "confusion.csv"),
               HasSubstr("\"class\",\"colours\",\"grey, and nothing else\"\n\"colours\","));
 
-  const Outcome classified = run({"classify", best, picture_files::path("rgb.jpg"),
-                                  folder_ / "none.jpg", "--json", "-"});
+  const Outcome classified =
+      run({"classify", best, picture_files::path("rgb.jpg"), folder_ / "none.jpg", "--json", "-"});
   EXPECT_EQ(classified.code, 1);  // one of them is not there
   EXPECT_THAT(classified.err, HasSubstr("none.jpg"));
   const Config pictures = Config::parse(classified.out).at("pictures");
