@@ -1,36 +1,14 @@
 #include "papilio/core/kernels/depthwise_loops.h"
 
-#include <algorithm>
-
 #include "papilio/core/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "papilio/core/kernels/depthwise_loops.cc"
 #include "papilio/core/kernels/highway-inl.h"
+#include "papilio/core/kernels/parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
-
-// Compiled for the target of its surroundings, and inlined.
-#define PAPILIO_PART HWY_ATTR __attribute__((always_inline))
-
-// body(tag, first channel) for all channels: whole vectors, then a half, a quarter, single ones.
-template <class Body>
-HWY_INLINE void for_each_part(int64_t channels, const Body& body) {
-  int64_t c = 0;
-  const auto parts = [&](auto d) PAPILIO_PART {
-    constexpr auto kSize = static_cast<int64_t>(hn::MaxLanes(d));
-    for (; c + kSize <= channels; c += kSize) body(d, c);
-  };
-  parts(HWY_CAPPED(float, kLanes)());
-  if (c == channels) return;
-  parts(HWY_CAPPED(float, std::max<int64_t>(kLanes / 2, 1))());
-  parts(HWY_CAPPED(float, std::max<int64_t>(kLanes / 4, 1))());
-  parts(HWY_CAPPED(float, 1)());
-}
 
 template <class D>
 HWY_INLINE void load_nine(D d, int64_t channels, const float* from, hn::Vec<D> (&to)[9]) {
@@ -40,7 +18,7 @@ HWY_INLINE void load_nine(D d, int64_t channels, const float* from, hn::Vec<D> (
 
 void window(int64_t channels, const float* const* x, const float* weight, const float* bias,
             float* y) {
-  for_each_part(channels, [&](auto d, int64_t c) PAPILIO_PART {
+  for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
     auto sum = bias ? hn::LoadU(d, bias + c) : hn::Zero(d);
     HWY_UNROLL(9)
     for (int k = 0; k < 9; ++k)
@@ -54,7 +32,7 @@ template <int kOutputs, int kStride>
 HWY_INLINE void some_windows(int64_t channels, const float* x0, const float* x1, const float* x2,
                              const float* weight, const float* bias, float* y) {
   constexpr int kColumns = (kOutputs - 1) * kStride + 3;
-  for_each_part(channels, [&](auto d, int64_t c) PAPILIO_PART {
+  for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
     using V = hn::Vec<decltype(d)>;
     V w[9], sum[kOutputs];
     load_nine(d, channels, weight + c, w);
@@ -97,7 +75,7 @@ void windows(int64_t channels, int64_t count, int64_t stride, const float* const
 }
 
 void spread(int64_t channels, const float* const* dy, const float* weight, float* const* dx) {
-  for_each_part(channels, [&](auto d, int64_t c) PAPILIO_PART {
+  for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
     hn::Vec<decltype(d)> w[9];
     load_nine(d, channels, weight + c, w);
     const auto a = hn::LoadU(d, dy[0] + c), right = hn::LoadU(d, dy[1] + c),
