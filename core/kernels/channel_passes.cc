@@ -8,11 +8,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "papilio/core/kernels/channel_passes.cc"
 #include "papilio/core/kernels/highway-inl.h"
+#include "papilio/core/kernels/parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // Sums that fit into the registers, beside what they are made of.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
@@ -32,24 +31,11 @@ HWY_INLINE V gated(D d, V dy, V output) {
   return hn::IfThenZeroElse(hn::Le(output, hn::Zero(d)), dy);
 }
 
-// body(tag, offset) for all vectors of a row, and for what is left of it numbers one by one.
-template <class T, class Body>
-HWY_INLINE void for_each_vector(int64_t width, const Body& body) {
-  const hn::ScalableTag<T> d;
-  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(d));
-  int64_t at = 0;
-  for (; at + kLanes <= width; at += kLanes) body(d, at);
-  for (; at < width; ++at) body(hn::CappedTag<T, 1>(), at);
-}
-
-// Compiled for the target of its surroundings, and inlined.
-#define PAPILIO_PASS HWY_ATTR __attribute__((always_inline))
-
 template <class T, bool kResidual, bool kRelu>
 void scale_rows(const ChannelPass<T>& p) {
   for (int64_t row = 0; row < p.count; ++row) {
     const int64_t start = row * p.width;
-    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+    for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
       auto v = hn::MulAdd(hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at)),
                           hn::LoadU(d, p.factor + at), hn::LoadU(d, p.shift + at));
       if constexpr (kResidual) v = hn::Add(v, hn::LoadU(d, p.residual + start + at));
@@ -70,7 +56,7 @@ template <class T, bool kGate>
 void gradient_rows(const ChannelPass<T>& p) {
   for (int64_t row = 0; row < p.count; ++row) {
     const int64_t start = row * p.width;
-    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+    for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
       const auto x = hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at));
       auto dy = hn::LoadU(d, p.dy + start + at);
       if constexpr (kGate)
@@ -126,7 +112,7 @@ HWY_INLINE void sum_all_rows(const ChannelPass<T>& p, const Step& step) {
   std::fill_n(p.sum, p.width, T(0));
   std::fill_n(p.products, p.width, T(0));
   for (int64_t row = 0; row < p.count; ++row)
-    for_each_vector<T>(p.width, [&](auto d, int64_t at) PAPILIO_PASS {
+    for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
       auto sum = hn::LoadU(d, p.sum + at), products = hn::LoadU(d, p.products + at);
       step(d, row * p.width + at, at, sum, products);
       hn::StoreU(sum, d, p.sum + at);
@@ -137,7 +123,7 @@ HWY_INLINE void sum_all_rows(const ChannelPass<T>& p, const Step& step) {
 // Sums of x - mean and of its square.
 template <class T>
 void deviations(const ChannelPass<T>& p) {
-  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& squares) PAPILIO_PASS {
+  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& squares) PAPILIO_PART {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     sum = hn::Add(sum, x);
     squares = hn::MulAdd(x, x, squares);
@@ -147,7 +133,7 @@ void deviations(const ChannelPass<T>& p) {
 enum class Gate { none, by_y, recomputed };
 template <class T, Gate kGate>
 void gradient_sums_of(const ChannelPass<T>& p) {
-  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PASS {
+  sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PART {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     auto dy = hn::LoadU(d, p.dy + place);
     if constexpr (kGate == Gate::by_y) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "papilio/core/kernels/depthwise.h"
 #include "papilio/core/kernels/pointwise.h"
 
 namespace papilio::kernels {
@@ -34,12 +35,14 @@ template <>
 void conv_forward(const ConvShape& s, const float* x, const float* weight, const float* bias,
                   float* y) {
   if (takes_pointwise(s)) return pointwise_forward(pointwise(s), x, weight, bias, y);
+  if (is_depthwise3x3(s)) return depthwise3x3_forward(s, x, weight, bias, y);
   conv_forward_onednn(s, x, weight, bias, y);
 }
 
 template <>
 void conv_backward_data(const ConvShape& s, const float* dy, const float* weight, float* dx) {
   if (takes_pointwise(s)) return pointwise_backward_data(pointwise(s), dy, weight, dx);
+  if (is_depthwise3x3(s)) return depthwise3x3_backward_data(s, dy, weight, dx);
   conv_backward_data_onednn(s, dy, weight, dx);
 }
 

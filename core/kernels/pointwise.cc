@@ -28,12 +28,14 @@ struct Panels {
 /// panel has no column.
 void pack(const Panels& panels, int64_t groups, int64_t rows, const float* from, int64_t g_step,
           int64_t k_step, int64_t n_step, float* packed) {
-  for (const Panel& panel : panels.all)
-    for (int64_t g = 0; g < groups; ++g)
-      for (int64_t k = 0; k < rows; ++k)
-        for (int64_t n = 0; n < panel.width; ++n)
-          *packed++ =
-              n < panel.count ? from[g * g_step + k * k_step + (panel.first + n) * n_step] : 0.0f;
+  for (const Panel& panel : panels.all) {
+    if (panel.count < panel.width) std::fill_n(packed, groups * rows * panel.width, 0.0f);
+    for (int64_t g = 0; g < groups; ++g, packed += rows * panel.width)
+      for (int64_t n = 0; n < panel.count; ++n) {
+        const float* column = from + g * g_step + (panel.first + n) * n_step;
+        for (int64_t k = 0; k < rows; ++k) packed[k * panel.width + n] = column[k * k_step];
+      }
+  }
 }
 
 /// Multiplications that are worth a thread of their own.

@@ -204,7 +204,7 @@ struct AddOuter {
 };
 void add_outer(const OuterTile& t) { with_form(t.panel, AddOuter{t}); }
 
-PointwiseLoops loops() {
+PointwiseLoops pointwise_loops_of_target() {
   return {.pixels_at_once = kPixels,
           .next_panel = next_panel,
           .multiply = multiply,
@@ -217,11 +217,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace papilio::kernels {
 
-HWY_EXPORT(loops);
+HWY_EXPORT(pointwise_loops_of_target);
 
 PointwiseLoops pointwise_loops() {
   ensure_simd_target();
-  return HWY_DYNAMIC_DISPATCH(loops)();
+  return HWY_DYNAMIC_DISPATCH(pointwise_loops_of_target)();
 }
 
 }  // namespace papilio::kernels

@@ -1,131 +1,118 @@
 #include "papilio/core/kernels/pool.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "papilio/core/kernels/pool_loops.h"
 #include "papilio/core/threads.h"
 
 namespace papilio::kernels {
 namespace {
 
-/// Calls visit(image, place in the output, window's first and last+1 row and column inside the
-/// image) for the outputs of rows begin .. end-1, counted over all images.
-template <class Visit>
-void for_each_window(const PoolShape& s, int64_t begin, int64_t end, const Visit& visit) {
-  for (int64_t row = begin; row < end; ++row)
-    for (int64_t ow = 0; ow < s.out_width(); ++ow) {
-      const int64_t top = row % s.out_height() * s.stride - s.padding,
-                    left = ow * s.stride - s.padding;
-      visit(row / s.out_height(), row * s.out_width() + ow, std::max<int64_t>(top, 0),
-            std::min(top + s.kernel, s.height), std::max<int64_t>(left, 0),
-            std::min(left + s.kernel, s.width));
+/// What the pixels of one grid are made of: pixels of another one, in rectangles.
+struct Grid {
+  int64_t source_height, source_width;
+  std::vector<Span> rows, columns;  ///< for every row and column of this grid
+};
+
+/// The outputs, each over the pixels in its window.
+Grid outputs_grid(const PoolShape& s) {
+  const auto spans = [&](int64_t outputs, int64_t size) {
+    std::vector<Span> all;
+    for (int64_t o = 0; o < outputs; ++o) {
+      const int64_t begin = o * s.stride - s.padding;
+      all.push_back(
+          {.first = std::max<int64_t>(begin, 0), .end = std::min(begin + s.kernel, size)});
     }
+    return all;
+  };
+  return {.source_height = s.height,
+          .source_width = s.width,
+          .rows = spans(s.out_height(), s.height),
+          .columns = spans(s.out_width(), s.width)};
 }
 
-/// Rows of the output that are worth a thread.
-int64_t grain(const PoolShape& s) {
-  return std::max<int64_t>(1,
-                           (int64_t{1} << 15) / (s.out_width() * s.channels * s.kernel * s.kernel));
+/// The pixels of the image, each with the outputs whose window holds it.
+Grid image_grid(const PoolShape& s) {
+  const auto spans = [&](int64_t size, int64_t outputs) {
+    std::vector<Span> all;
+    for (int64_t at = s.padding; at < s.padding + size; ++at)  // in the padded image
+      all.push_back({.first = at < s.kernel ? 0 : (at - s.kernel) / s.stride + 1,
+                     .end = std::min(at / s.stride + 1, outputs)});
+    return all;
+  };
+  return {.source_height = s.out_height(),
+          .source_width = s.out_width(),
+          .rows = spans(s.height, s.out_height()),
+          .columns = spans(s.width, s.out_width())};
 }
 
-// Without __restrict the compiler has to expect that y is part of x.
-template <class T>
-void keep_larger(int64_t channels, const T* __restrict x, int32_t pixel, T* __restrict best,
-                 int32_t* __restrict pixels) {
-  for (int64_t c = 0; c < channels; ++c) {
-    const bool larger = x[c] > best[c] || x[c] != x[c];
-    best[c] = larger ? x[c] : best[c];
-    pixels[c] = larger ? pixel : pixels[c];
-  }
+/// Calls make(row, first number of the row in this grid, place of its first pixel in the image) for
+/// all rows of a grid over x, beside which `places` may stand.
+template <class T, class Make>
+void for_each_row(const PoolShape& s, const Grid& grid, const T* x, const int32_t* places,
+                  const Make& make) {
+  const auto height = static_cast<int64_t>(grid.rows.size()),
+             width = static_cast<int64_t>(grid.columns.size());
+  const auto rows = [&](int64_t begin, int64_t end) {
+    std::vector<const T*> from(static_cast<size_t>(s.kernel));
+    std::vector<const int32_t*> places_from(from.size());
+    for (int64_t row = begin; row < end; ++row) {
+      const Span span = grid.rows[static_cast<size_t>(row % height)];
+      for (int64_t i = span.first; i < span.end; ++i) {
+        const int64_t at = (row / height * grid.source_height + i) * grid.source_width * s.channels;
+        from[static_cast<size_t>(i - span.first)] = x + at;
+        if (places) places_from[static_cast<size_t>(i - span.first)] = places + at;
+      }
+      make(PoolRow<T>{.channels = s.channels,
+                      .width = width,
+                      .rows = span.end - span.first,
+                      .columns = grid.columns.data(),
+                      .x = from.data(),
+                      .places = places_from.data(),
+                      .first_place = span.first * grid.source_width,
+                      .place_step = grid.source_width},
+           row * width * s.channels, row % height * width);
+    }
+  };
+  const int64_t numbers = width * s.channels * s.kernel * s.kernel;
+  parallel_for(s.batch * height, rows, std::max<int64_t>(1, (int64_t{1} << 15) / numbers));
 }
+
 template <class T>
-void keep_larger(int64_t channels, const T* __restrict x, T* __restrict best) {
-  for (int64_t c = 0; c < channels; ++c) best[c] = x[c] > best[c] || x[c] != x[c] ? x[c] : best[c];
-}
-template <class T>
-void add_scaled(int64_t channels, T factor, const T* __restrict x, T* __restrict sum) {
-  for (int64_t c = 0; c < channels; ++c) sum[c] += factor * x[c];
+void average(const PoolShape& s, const Grid& grid, const T* x, T* y) {
+  const PoolLoops<T> loops = pool_loops<T>();
+  const T factor = T(1) / static_cast<T>(s.kernel * s.kernel);
+  for_each_row(s, grid, x, nullptr,
+               [&](const PoolRow<T>& row, int64_t to, int64_t) { loops.sum(row, factor, y + to); });
 }
 
 }  // namespace
 
 template <class T>
 void max_pool(const PoolShape& s, const T* x, T* y, int32_t* pixels) {
-  const auto rows = [&](int64_t begin, int64_t end) {
-    for_each_window(s, begin, end,
-                    [&](int64_t image, int64_t place, int64_t top, int64_t bottom, int64_t left,
-                        int64_t right) {
-                      const T* from = x + image * s.height * s.width * s.channels;
-                      T* best = y + place * s.channels;
-                      std::copy_n(from + (top * s.width + left) * s.channels, s.channels, best);
-                      if (pixels)
-                        std::fill_n(pixels + place * s.channels, s.channels,
-                                    static_cast<int32_t>(top * s.width + left));
-                      for (int64_t h = top; h < bottom; ++h)
-                        for (int64_t w = left; w < right; ++w) {
-                          if (h == top && w == left) continue;
-                          const int64_t pixel = h * s.width + w;
-                          if (pixels)
-                            keep_larger(s.channels, from + pixel * s.channels,
-                                        static_cast<int32_t>(pixel), best,
-                                        pixels + place * s.channels);
-                          else
-                            keep_larger(s.channels, from + pixel * s.channels, best);
-                        }
-                    });
-  };
-  parallel_for(s.batch * s.out_height(), rows, grain(s));
+  const PoolLoops<T> loops = pool_loops<T>();
+  for_each_row(s, outputs_grid(s), x, nullptr, [&](const PoolRow<T>& row, int64_t to, int64_t) {
+    loops.largest(row, y + to, pixels ? pixels + to : nullptr);
+  });
 }
 
 template <class T>
 void max_pool_backward(const PoolShape& s, const T* dy, const int32_t* pixels, T* dx) {
-  const int64_t in_image = s.height * s.width * s.channels,
-                out_pixels = s.out_height() * s.out_width();
-  parallel_for(s.batch, [&](int64_t begin, int64_t end) {
-    for (int64_t image = begin; image < end; ++image) {
-      T* to = dx + image * in_image;
-      std::fill_n(to, in_image, T(0));
-      for (int64_t place = image * out_pixels; place < (image + 1) * out_pixels; ++place)
-        for (int64_t c = 0; c < s.channels; ++c) {
-          const int64_t at = place * s.channels + c;
-          to[pixels[at] * s.channels + c] += dy[at];
-        }
-    }
+  const PoolLoops<T> loops = pool_loops<T>();
+  for_each_row(s, image_grid(s), dy, pixels, [&](const PoolRow<T>& row, int64_t to, int64_t place) {
+    loops.sum_where(row, place, dx + to);
   });
 }
 
 template <class T>
 void avg_pool(const PoolShape& s, const T* x, T* y) {
-  const T factor = T(1) / static_cast<T>(s.kernel * s.kernel);
-  const auto rows = [&](int64_t begin, int64_t end) {
-    for_each_window(s, begin, end,
-                    [&](int64_t image, int64_t place, int64_t top, int64_t bottom, int64_t left,
-                        int64_t right) {
-                      T* sum = y + place * s.channels;
-                      std::fill_n(sum, s.channels, T(0));
-                      for (int64_t h = top; h < bottom; ++h)
-                        for (int64_t w = left; w < right; ++w)
-                          add_scaled(s.channels, factor,
-                                     x + ((image * s.height + h) * s.width + w) * s.channels, sum);
-                    });
-  };
-  parallel_for(s.batch * s.out_height(), rows, grain(s));
+  average(s, outputs_grid(s), x, y);
 }
 
 template <class T>
 void avg_pool_backward(const PoolShape& s, const T* dy, T* dx) {
-  const T factor = T(1) / static_cast<T>(s.kernel * s.kernel);
-  const int64_t in_image = s.height * s.width * s.channels;
-  parallel_for(s.batch, [&](int64_t begin, int64_t end) {
-    std::fill(dx + begin * in_image, dx + end * in_image, T(0));
-    for_each_window(s, begin * s.out_height(), end * s.out_height(),
-                    [&](int64_t image, int64_t place, int64_t top, int64_t bottom, int64_t left,
-                        int64_t right) {
-                      for (int64_t h = top; h < bottom; ++h)
-                        for (int64_t w = left; w < right; ++w)
-                          add_scaled(s.channels, factor, dy + place * s.channels,
-                                     dx + ((image * s.height + h) * s.width + w) * s.channels);
-                    });
-  });
+  average(s, image_grid(s), dy, dx);
 }
 
 #define PAPILIO_INSTANTIATE(T)                                                     \

@@ -1,3 +1,4 @@
+#include "papilio/core/kernels/simd.h"
 #include "papilio/tests/core/ops/gradient_check_table.h"
 #include "papilio/tests/core/ops/recorded_values.h"
 
@@ -189,18 +190,24 @@ TEST(Pool2d, FastPathAgreesWithReference) {
     Shape x;
     Pool2dOptions options;
   };
-  for (const auto& [x, options] : {Case{{2, 8, 8, 17}, {}}, Case{{3, 9, 7, 5}, kOverlapping},
-                                   Case{{1, 5, 5, 33}, {.kernel = 5, .stride = 1, .padding = 2}},
-                                   Case{{2, 3, 4, 1}, {.kernel = 1, .stride = 2}}}) {
-    SCOPED_TRACE(concat(x, " kernel ", options.kernel));
-    // Distinct values, so that rounding to f32 does not move a maximum.
-    const Tensor image = fill(x, 1009, 3, 4099);
-    expect_f32_like_f64([&options = options](const auto& in) { return max_pool2d(in[0], options); },
-                        {image});
-    expect_f32_like_f64([&options = options](const auto& in) { return avg_pool2d(in[0], options); },
-                        {image});
-    expect_f32_like_f64([](const auto& in) { return global_avg_pool2d(in[0]); }, {image});
-  }
+  for (const std::string& target : kernels::simd_targets())
+    for (const auto& [x, options] :
+         {Case{{2, 8, 8, 17}, {}}, Case{{3, 9, 7, 5}, kOverlapping},
+          Case{{1, 5, 5, 33}, {.kernel = 5, .stride = 1, .padding = 2}},
+          Case{{2, 3, 4, 1}, {.kernel = 1, .stride = 2}}, Case{{3, 8, 9, 24}, kOverlapping},
+          Case{{2, 7, 6, 13}, {.kernel = 2, .stride = 3}},
+          Case{{1, 9, 9, 8}, {.kernel = 4, .stride = 3, .padding = 2}}}) {
+      kernels::set_simd_target(target);
+      SCOPED_TRACE(concat(target, " ", x, " kernel ", options.kernel));
+      // Distinct values, so that rounding to f32 does not move a maximum.
+      const Tensor image = fill(x, 1009, 3, 4099);
+      expect_f32_like_f64(
+          [&options = options](const auto& in) { return max_pool2d(in[0], options); }, {image});
+      expect_f32_like_f64(
+          [&options = options](const auto& in) { return avg_pool2d(in[0], options); }, {image});
+      expect_f32_like_f64([](const auto& in) { return global_avg_pool2d(in[0]); }, {image});
+    }
+  kernels::set_simd_target("");
 }
 
 TEST(Pool2d, ErrorsNameShapesAndRule) {
