@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
       "on the test set. Kill it at any moment: --resume continues to the same bytes.",
       "train_resnet");
   app.footer(
-      "Example: train_resnet --data cifar10:cifar-10-batches-bin --extra bpbp-complex --out runs/r");
+      "Example: train_resnet --data cifar10:cifar-10-batches-bin --extra bpbp-complex --out "
+      "runs/r");
   apps::TrainingOptions options = defaults();
   apps::PictureOptions pictures;
   std::string extra = "none";

@@ -63,14 +63,12 @@ Pictures open_set(const TrainingOptions& training, const PictureOptions& o) {
         "' has images ", image, ", square ones with 3 channels are needed");
   const auto [part, validation] =
       data::split_validation(all, training.validation, training.fit.seed);
+  data::Statistics statistics = data::channel_statistics(part);
+  statistics.input["resize"] = image[0];  // classify takes pictures of other sizes whole
   std::vector<data::Transform> transforms;
   if (augment == "pad-crop") transforms = {data::random_crop(image[0] / 8), data::random_flip()};
-  return {part,
-          validation,
-          data::open(training.data, data::Split::test, input),
-          data::channel_statistics(part),
-          image[0],
-          augment,
+  return {part,       validation, data::open(training.data, data::Split::test, input),
+          statistics, image[0],   augment,
           transforms};
 }
 

@@ -1,6 +1,8 @@
 #include "papilio/core/kernels/butterfly.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -313,6 +315,53 @@ TYPED_TEST(ButterflyKernelOf, BlocksStacksAndOddWidths) {
             expect_as_reference<TypeParam>(shape);
             if (this->HasFatalFailure()) return;
           }
+}
+
+/// Numbers that end where a page ends that nobody may touch.
+template <class T>
+class AtTheEdge {
+ public:
+  explicit AtTheEdge(const std::vector<T>& values)
+      : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))),
+        room_((values.size() * sizeof(T) + page_ - 1) / page_ * page_) {
+    base_ = static_cast<char*>(
+        mmap(nullptr, room_ + page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base_ + room_, page_, PROT_NONE);
+    data_ = reinterpret_cast<T*>(base_ + room_) - values.size();
+    std::copy(values.begin(), values.end(), data_);
+  }
+  ~AtTheEdge() { munmap(base_, room_ + page_); }
+  AtTheEdge(const AtTheEdge&) = delete;
+  AtTheEdge& operator=(const AtTheEdge&) = delete;
+  T* data() const { return data_; }
+
+ private:
+  size_t page_, room_;
+  char* base_;
+  T* data_;
+};
+
+// Loads and stores of parts of vectors keep to what is there.
+TYPED_TEST(ButterflyKernelOf, NothingBehindTheArraysIsTouched) {
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    for (int64_t features : {1, 3, 24, 33, 96, 100, 240})
+      for (int64_t batch : {1, 5}) {
+        const auto n = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(features)));
+        const ButterflyShape shape = {.batch = batch,
+                                      .in_features = features,
+                                      .n = n,
+                                      .nblocks = 2,
+                                      .increasing_stride = false,
+                                      .out_features = features};
+        const Sample<TypeParam> sample(shape);
+        const AtTheEdge<TypeParam> x(sample.x), y(sample.y), grad_y(sample.grad_y),
+            grad_x(sample.grad_x), twiddle(sample.twiddle), grad_twiddle(sample.grad_twiddle);
+        butterfly_forward(shape, twiddle.data(), x.data(), y.data());
+        butterfly_backward(shape, twiddle.data(), x.data(), grad_y.data(), grad_x.data(),
+                           grad_twiddle.data());
+      }
+  }
 }
 
 // The ends of what is promised.
