@@ -19,14 +19,15 @@ PointwiseShape pointwise(const ConvShape& s) {
           .in = s.in_per_group(),
           .out = s.out_per_group()};
 }
-/// In groups ours is the faster one up to 192 channels each, 1.5 to 3 times where they don't fill
-/// vectors. Without groups the library is, except where it would pad.
-bool takes_pointwise(const ConvShape& s) {
+/// Whether the kernel of ours is the faster one for a product that makes `made` channels in every
+/// group. In groups it is up to 192 channels each, 1.5 to 3 times where they don't fill vectors.
+/// Without groups the library is, except where it would pad.
+bool takes_pointwise(const ConvShape& s, int64_t made) {
   if (!is_pointwise(s) || s.batch == 0) return false;
-  constexpr int64_t kVector = 16, kMostGrouped = 192, kMostDense = 96;
+  constexpr int64_t kVector = 16, kMostGrouped = 192, kMostDense = 96, kFewMade = 64;
   const int64_t most = std::max(s.in_per_group(), s.out_per_group());
   if (s.groups > 1) return most <= kMostGrouped;
-  return most <= kMostDense && (s.in % kVector != 0 || s.out % kVector != 0);
+  return most <= kMostDense && made < kFewMade && (s.in % kVector != 0 || s.out % kVector != 0);
 }
 
 }  // namespace
@@ -34,21 +35,24 @@ bool takes_pointwise(const ConvShape& s) {
 template <>
 void conv_forward(const ConvShape& s, const float* x, const float* weight, const float* bias,
                   float* y) {
-  if (takes_pointwise(s)) return pointwise_forward(pointwise(s), x, weight, bias, y);
+  if (takes_pointwise(s, s.out_per_group()))
+    return pointwise_forward(pointwise(s), x, weight, bias, y);
   if (is_depthwise3x3(s)) return depthwise3x3_forward(s, x, weight, bias, y);
   conv_forward_onednn(s, x, weight, bias, y);
 }
 
 template <>
 void conv_backward_data(const ConvShape& s, const float* dy, const float* weight, float* dx) {
-  if (takes_pointwise(s)) return pointwise_backward_data(pointwise(s), dy, weight, dx);
+  if (takes_pointwise(s, s.in_per_group()))
+    return pointwise_backward_data(pointwise(s), dy, weight, dx);
   if (is_depthwise3x3(s)) return depthwise3x3_backward_data(s, dy, weight, dx);
   conv_backward_data_onednn(s, dy, weight, dx);
 }
 
 template <>
 void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dweight) {
-  if (takes_pointwise(s)) return pointwise_backward_weight(pointwise(s), x, dy, dweight);
+  if (takes_pointwise(s, std::min(s.in_per_group(), s.out_per_group())))
+    return pointwise_backward_weight(pointwise(s), x, dy, dweight);
   conv_backward_weight_onednn(s, x, dy, dweight);
 }
 

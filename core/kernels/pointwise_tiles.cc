@@ -59,7 +59,7 @@ HWY_INLINE hn::Vec<D> load_part(D d, int64_t count, const float* from) {
   std::copy_n(from, count, part);
   return hn::Load(d, part);
 }
-// The first `count` lanes by halves: masked stores take ten times as long on some CPUs.
+// The first `count` lanes by halves.
 template <class D>
 HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
 #if HWY_TARGET == HWY_SCALAR
@@ -117,10 +117,20 @@ template <class D, int kV, bool kPartial, int kP>
 void multiply_pixels(const MultiplyTile& t, int64_t first) {
   const float* x = t.x + first * t.groups * t.inner;
   float* y = t.y + first * t.groups * t.columns + t.panel.first;
-  for (int64_t g = 0; g < t.groups; ++g)
-    multiply_group<D, kV, kPartial, kP>(t, x + g * t.inner, t.packed + g * t.inner * t.panel.width,
-                                        t.bias ? t.bias + g * t.panel.width : nullptr,
-                                        y + g * t.columns);
+  const auto group = [&](int64_t g, auto partial) HWY_ATTR {
+    multiply_group<D, kV, partial, kP>(t, x + g * t.inner, t.packed + g * t.inner * t.panel.width,
+                                       t.bias ? t.bias + g * t.panel.width : nullptr,
+                                       y + g * t.columns);
+  };
+  int64_t g = 0;
+  // Where this panel is all there is of a group, a whole vector may reach into the next groups of
+  // the pixel: they come later.
+  const int64_t whole = !kPartial            ? t.groups
+                        : t.panel.first == 0 ? t.groups - (t.panel.width - 1) / t.columns
+                                             : 0;
+  for (; g < whole; ++g) group(g, std::false_type());
+  if constexpr (kPartial)
+    for (; g < t.groups; ++g) group(g, std::true_type());
 }
 
 struct Multiply {
