@@ -2,6 +2,9 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -149,5 +152,12 @@ void* allocate(size_t bytes) { return allocator().allocate(bytes); }
 void release(void* block, size_t bytes) noexcept { allocator().release(block, bytes); }
 Stats stats() { return allocator().stats(); }
 void trim() { allocator().trim(); }
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that it takes
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
 
 }  // namespace papilio::memory

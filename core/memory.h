@@ -30,6 +30,12 @@ Stats stats();
 /// Gives unused big blocks back to the system.
 void trim();
 
+/// From now on the C library's malloc() keeps what is freed instead of returning it to the system:
+/// oneDNN allocates scratch by it in each call, and pages that come back are slow to touch. A
+/// matter of the process, so a library doesn't do it by itself: programs do, as all of Papilio's.
+/// Only with glibc; elsewhere nothing happens.
+void keep_freed_memory();
+
 }  // namespace memory
 
 /// Scratch memory of one scope: uninitialised, 64-byte aligned, from the caching allocator.

@@ -4,6 +4,7 @@
 
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/core/memory.h"
 #include "papilio/core/system.h"
 #include "papilio/core/threads.h"
 
@@ -38,6 +39,7 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) 
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error.what());
   }
+  memory::keep_freed_memory();
   try {
     return body();
   } catch (const std::exception& error) {

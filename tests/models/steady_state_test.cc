@@ -42,13 +42,17 @@ void expect_steady(Module& model, const data::AnyDataset& images, const std::str
   EXPECT_LT(memory::stats().system_requests - requests, threads()) << name;
   // A sanitizer's own allocator gives out new pages all the time.
   if (__sanitizer_print_stack_trace != nullptr) return;
-  // Of 4 * 13 steps; one fresh activation alone would be 50 pages a step.
-  EXPECT_LT(page_faults() - faults, 40) << name;
+  // One fresh activation alone would be 50 pages a step. Two are left to oneDNN, whose own
+  // allocations depend on what lies where.
+  EXPECT_LT(page_faults() - faults, 2 * 4 * loader.steps()) << name;
 }
 
 class SteadyState : public ::testing::TestWithParam<int> {
  protected:
-  SteadyState() { set_threads(GetParam()); }
+  SteadyState() {
+    memory::keep_freed_memory();
+    set_threads(GetParam());
+  }
   ~SteadyState() override { set_threads(before_); }
 
  private:
