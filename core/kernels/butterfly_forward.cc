@@ -25,10 +25,11 @@ void identity(const ButterflyShape& s, const T* x, T* y, const ButterflyEnd<T>& 
     }
 }
 
-/// Whether the bias stands as slots already.
+/// Whether the bias stands as slots already, for all vectors: those that are cut read theirs too.
 template <class T>
 bool bias_in_place(const ButterflyCall<T>& call) {
-  return kPlanes<T> == 1 && !call.staged() && call.shape.out_features % call.kernels.lanes == 0;
+  return kPlanes<T> == 1 && !call.staged() &&
+         call.shape.out_features == call.shape.nstacks * call.shape.n;
 }
 /// The bias of every stack as slots.
 template <class T>

@@ -357,7 +357,8 @@ TYPED_TEST(ButterflyKernelOf, NothingBehindTheArraysIsTouched) {
         const Sample<TypeParam> sample(shape);
         const AtTheEdge<TypeParam> x(sample.x), y(sample.y), grad_y(sample.grad_y),
             grad_x(sample.grad_x), twiddle(sample.twiddle), grad_twiddle(sample.grad_twiddle);
-        butterfly_forward(shape, twiddle.data(), x.data(), y.data());
+        const AtTheEdge<TypeParam> bias(std::vector<TypeParam>(static_cast<size_t>(features)));
+        butterfly_forward(shape, twiddle.data(), x.data(), y.data(), {.bias = bias.data()});
         butterfly_backward(shape, twiddle.data(), x.data(), grad_y.data(), grad_x.data(),
                            grad_twiddle.data());
       }
