@@ -1,8 +1,6 @@
 // train_mlp: the single-hidden-layer network of the compression experiment, with a dense or a
 // structured hidden layer.
 
-#include <iostream>
-
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/training.h"
 #include "papilio/core/log.h"
@@ -44,23 +42,6 @@ apps::Experiment experiment(const apps::TrainingOptions& options, const std::str
   return {train, validation, make, {{"hidden", hidden}, {"width", width}}};
 }
 
-Config report(const apps::TrainingResult& result, const apps::TrainingOptions& options,
-              Module& best, const models::Score& test) {
-  auto& mlp = dynamic_cast<models::CompressedMlp&>(best);
-  return {{"out", options.out},
-          {"learning_rate", result.rate},
-          {"best_validation_accuracy", result.report.best_validation_accuracy},
-          {"best_epoch", result.report.best_epoch},
-          {"test_accuracy", test.accuracy},
-          {"test_loss", test.loss},
-          {"parameters", best.parameter_count()},
-          {"hidden_parameters", mlp.hidden_parameters()},
-          {"compression", mlp.compression()},
-          {"epochs", options.fit.epochs},
-          {"seconds", result.report.seconds},
-          {"images_per_second", result.report.images_per_second}};
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -88,11 +69,10 @@ int main(int argc, char** argv) {
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");
-    const Config summary = report(result, options, *best, models::score(*best, test));
-    std::ostream& people = options.json == "-" ? std::cerr : std::cout;
-    for (const auto& [key, value] : summary.as_object())
-      people << key << ": " << value.dump() << '\n';
-    apps::write_json(options.json, summary);
-    return apps::kSuccess;
+    Config summary = apps::report(result, options, *best, models::score(*best, test));
+    auto& mlp = dynamic_cast<models::CompressedMlp&>(*best);
+    summary["hidden_parameters"] = mlp.hidden_parameters();
+    summary["compression"] = mlp.compression();
+    return apps::finish(options, summary);
   });
 }

@@ -1,8 +1,6 @@
 // train_resnet: ResNet-18 in its form for small images, with an extra dense or structured layer of
 // 512 features before the classifier.
 
-#include <iostream>
-
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/pictures.h"
 #include "papilio/apps/common/training.h"
@@ -32,21 +30,6 @@ std::string extra_list() {
   std::string all = "none";
   for (const std::string_view name : hidden_names()) all += concat(", ", name);
   return all;
-}
-
-Config report(const apps::TrainingResult& result, const apps::TrainingOptions& options,
-              models::ResNet& best, const models::Score& test) {
-  return {{"out", options.out},
-          {"learning_rate", result.rate},
-          {"best_validation_accuracy", result.report.best_validation_accuracy},
-          {"best_epoch", result.report.best_epoch},
-          {"test_accuracy", test.accuracy},
-          {"test_loss", test.loss},
-          {"parameters", best.parameter_count()},
-          {"extra_parameters", best.extra_parameters()},
-          {"epochs", options.fit.epochs},
-          {"seconds", result.report.seconds},
-          {"images_per_second", result.report.images_per_second}};
 }
 
 }  // namespace
@@ -89,12 +72,8 @@ int main(int argc, char** argv) {
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");
-    const Config summary = report(result, options, dynamic_cast<models::ResNet&>(*best),
-                                  models::score(*best, data.test));
-    std::ostream& people = options.json == "-" ? std::cerr : std::cout;
-    for (const auto& [key, value] : summary.as_object())
-      people << key << ": " << value.dump() << '\n';
-    apps::write_json(options.json, summary);
-    return apps::kSuccess;
+    Config summary = apps::report(result, options, *best, models::score(*best, data.test));
+    summary["extra_parameters"] = dynamic_cast<models::ResNet&>(*best).extra_parameters();
+    return apps::finish(options, summary);
   });
 }

@@ -1,8 +1,6 @@
 // train_shufflenet: ShuffleNet v1, whose channel shuffles may be trained K-matrices, on folders of
 // pictures.
 
-#include <iostream>
-
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/pictures.h"
 #include "papilio/apps/common/training.h"
@@ -44,22 +42,6 @@ std::string stem_text(int64_t size) {
   const models::ShuffleNetStem stem = models::shufflenet_stem(size);
   return concat("stem for ", size, " pixels: 3x3 convolution of stride ", stem.stride,
                 stem.pool ? ", 3x3 max-pooling of stride 2" : ", no pooling");
-}
-
-Config report(const apps::TrainingResult& result, const apps::TrainingOptions& options,
-              Module& best, const models::Score& test, int64_t damaged) {
-  return {{"out", options.out},
-          {"learning_rate", result.rate},
-          {"best_validation_accuracy", result.report.best_validation_accuracy},
-          {"best_epoch", result.report.best_epoch},
-          {"test_accuracy", test.accuracy},
-          {"test_top5", test.top5},
-          {"test_loss", test.loss},
-          {"parameters", best.parameter_count()},
-          {"damaged_pictures", damaged},
-          {"epochs", options.fit.epochs},
-          {"seconds", result.report.seconds},
-          {"images_per_second", result.report.images_per_second}};
 }
 
 }  // namespace
@@ -122,13 +104,8 @@ int main(int argc, char** argv) {
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");
-    const models::Score test = models::score(*best, data.test);
-    const Config summary =
-        report(result, options, *best, test, data.train.damaged() + data.test.damaged());
-    std::ostream& people = options.json == "-" ? std::cerr : std::cout;
-    for (const auto& [key, value] : summary.as_object())
-      people << key << ": " << value.dump() << '\n';
-    apps::write_json(options.json, summary);
-    return apps::kSuccess;
+    Config summary = apps::report(result, options, *best, models::score(*best, data.test));
+    summary["damaged_pictures"] = data.train.damaged() + data.test.damaged();
+    return apps::finish(options, summary);
   });
 }

@@ -1,6 +1,7 @@
 #include "papilio/apps/common/training.h"
 
 #include <filesystem>
+#include <iostream>
 
 #include "papilio/apps/common/app.h"
 #include "papilio/core/file.h"
@@ -25,11 +26,11 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
                    {"momentum", o.momentum},
                    {"weight_decay", o.weight_decay},
                    {"schedule", o.schedule},
-                   {"warm_up", o.warm_up},
                    {"clip_norm", o.fit.clip_norm},
                    {"label_smoothing", o.fit.label_smoothing},
                    {"validation", o.validation},
                    {"init", o.init}};
+  if (o.warm_up > 0) config["warm_up"] = o.warm_up;  // runs from before there was one have no key
   for (const auto& [key, value] : experiment.config.as_object()) config[key] = value;
   return config;
 }
@@ -134,6 +135,28 @@ TrainingResult train(const Experiment& experiment, const TrainingOptions& o) {
     check(rate > 0, "--lr is ", rate, ", a positive number is needed");
   if (o.rates.size() > 1) return choose(experiment, o);
   return {train_one(experiment, o, o.rates.front(), o.out), o.rates.front()};
+}
+
+Config report(const TrainingResult& result, const TrainingOptions& o, Module& best,
+              const models::Score& test) {
+  return {{"out", o.out},
+          {"learning_rate", result.rate},
+          {"best_validation_accuracy", result.report.best_validation_accuracy},
+          {"best_epoch", result.report.best_epoch},
+          {"test_accuracy", test.accuracy},
+          {"test_top5", test.top5},
+          {"test_loss", test.loss},
+          {"parameters", best.parameter_count()},
+          {"epochs", o.fit.epochs},
+          {"seconds", result.report.seconds},
+          {"images_per_second", result.report.images_per_second}};
+}
+
+int finish(const TrainingOptions& o, const Config& report) {
+  std::ostream& people = o.json == "-" ? std::cerr : std::cout;
+  for (const auto& [key, value] : report.as_object()) people << key << ": " << value.dump() << '\n';
+  write_json(o.json, report);
+  return kSuccess;
 }
 
 }  // namespace papilio::apps

@@ -9,6 +9,7 @@
 
 #include "papilio/data/dataset.h"
 #include "papilio/layers/module.h"
+#include "papilio/models/evaluate.h"
 #include "papilio/models/fit.h"
 
 namespace papilio::apps {
@@ -44,5 +45,12 @@ struct TrainingResult {
 /// ("lr-0.02"); the run of the best validation accuracy is then copied to --out itself. Killed and
 /// resumed, it ends with the same files.
 TrainingResult train(const Experiment& experiment, const TrainingOptions& options);
+
+/// What every trainer reports, to which it may add; `best` is the model that `test` is the score
+/// of.
+Config report(const TrainingResult& result, const TrainingOptions& options, Module& best,
+              const models::Score& test);
+/// Prints the report, writes it where --json asked for, and returns the exit code.
+int finish(const TrainingOptions& options, const Config& report);
 
 }  // namespace papilio::apps
