@@ -1,6 +1,8 @@
 // The forward passes over features-major arrays: vectors hold the same feature of several samples,
 // so that every factor mixes whole vectors, and a 2 x 2 matrix is four broadcast numbers. Compiled
 // once for each SIMD target.
+//
+// Long because levels, edges and the order of the passes belong together.
 
 #if defined(PAPILIO_BUTTERFLY_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_BUTTERFLY_COLUMNS_INL_H_
