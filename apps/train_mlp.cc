@@ -25,8 +25,8 @@ std::string hidden_list() {
 
 apps::Experiment experiment(const apps::TrainingOptions& options, const std::string& hidden,
                             int64_t width) {
-  const auto [train, validation] = data::split_validation(
-      data::open(options.data, data::Split::train, kInput), options.validation, options.fit.seed);
+  const auto [train, validation] =
+      apps::split(data::open(options.data, data::Split::train, kInput), options);
   const data::Statistics statistics = data::statistics(train);
   const auto classes = static_cast<int64_t>(train.info().classes.size());
   const uint64_t seed = options.fit.seed;

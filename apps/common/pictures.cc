@@ -40,8 +40,7 @@ Pictures open_folders(const TrainingOptions& training, const PictureOptions& o) 
     return data::ImageFolder(directory, split, input, folder);
   };
   const data::ImageFolder train = open(data::Split::train);
-  const auto [part, validation] =
-      data::split_validation(train, training.validation, training.fit.seed);
+  const auto [part, validation] = apps::split(train, training);
   return {part,
           validation,
           open(data::Split::test),
@@ -61,8 +60,7 @@ Pictures open_set(const TrainingOptions& training, const PictureOptions& o) {
   const Shape image = all.image_shape().value_or(all.get(0).image.shape());
   check(image.rank() == 3 && image[0] == image[1] && image[2] == 3, "'", training.data,
         "' has images ", image, ", square ones with 3 channels are needed");
-  const auto [part, validation] =
-      data::split_validation(all, training.validation, training.fit.seed);
+  const auto [part, validation] = apps::split(all, training);
   data::Statistics statistics = data::channel_statistics(part);
   statistics.input["resize"] = image[0];  // classify takes pictures of other sizes whole
   std::vector<data::Transform> transforms;

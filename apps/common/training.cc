@@ -30,7 +30,9 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
                    {"label_smoothing", o.fit.label_smoothing},
                    {"validation", o.validation},
                    {"init", o.init}};
-  if (o.warm_up > 0) config["warm_up"] = o.warm_up;  // runs from before there was one have no key
+  // Older runs have no key for what was then not to be chosen.
+  if (o.warm_up > 0) config["warm_up"] = o.warm_up;
+  if (o.part < 1) config["part"] = o.part;
   for (const auto& [key, value] : experiment.config.as_object()) config[key] = value;
   return config;
 }
@@ -112,6 +114,8 @@ void add_training(CLI::App& app, TrainingOptions& o) {
       ->capture_default_str();
   app.add_option("--validation", o.validation, "Share of the training set kept for validation")
       ->capture_default_str();
+  app.add_option("--part", o.part, "Share of the rest that is trained on, for quick searches")
+      ->capture_default_str();
   app.add_option("--seed", o.fit.seed, "Of weights, split, order and augmentation")
       ->capture_default_str();
   app.add_option("--workers", o.fit.workers,
@@ -125,6 +129,14 @@ void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_option("--init", o.init, "Start from the weights of this checkpoint")->type_name("FILE");
   add_threads(app);
   add_json(app, o.json);
+}
+
+std::pair<data::AnyDataset, data::AnyDataset> split(const data::AnyDataset& all,
+                                                    const TrainingOptions& o) {
+  check(o.part > 0 && o.part <= 1, "--part is ", o.part, ", it must be above 0 and at most 1");
+  auto [train, validation] = data::split_validation(all, o.validation, o.fit.seed);
+  return {o.part < 1 ? data::split_validation(train, 1 - o.part, o.fit.seed).first : train,
+          validation};
 }
 
 TrainingResult train(const Experiment& experiment, const TrainingOptions& o) {

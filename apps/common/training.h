@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "papilio/data/dataset.h"
@@ -18,7 +19,7 @@ struct TrainingOptions {
   std::string data, out, init, json;
   std::vector<double> rates = {0.02};
   models::FitOptions fit;
-  double momentum = 0.9, weight_decay = 0, validation = 0.15;
+  double momentum = 0.9, weight_decay = 0, validation = 0.15, part = 1;
   std::string schedule = "constant";
   double warm_up = 0;  ///< epochs; a linear schedule begins after them
 };
@@ -27,6 +28,10 @@ struct TrainingOptions {
 /// --json and the options of the optimizer and the schedule. The initial values of `options` are
 /// the defaults.
 void add_training(CLI::App& app, TrainingOptions& options);
+
+/// The training and the validation part of a training set, as --validation, --part and --seed say.
+std::pair<data::AnyDataset, data::AnyDataset> split(const data::AnyDataset& all,
+                                                    const TrainingOptions& options);
 
 /// A trainer's part of the work: `make` builds the untrained model, `config` is what it adds to
 /// config.json.
