@@ -16,7 +16,7 @@ namespace {
 struct NetworkOptions {
   double width = 1;
   int64_t groups = 8;
-  std::string mixer = "shuffle";
+  std::string mixer = "shuffle", mixer_init = "random";
   bool grouped_stage2 = false;
 };
 
@@ -65,6 +65,10 @@ int main(int argc, char** argv) {
   app.add_option("--mixer", network.mixer, "Between the channels of the groups")
       ->check(CLI::IsMember(models::shufflenet_mixers()))
       ->capture_default_str();
+  app.add_option("--mixer-init", network.mixer_init,
+                 "K-matrices begin random, as in the paper's code, or as the shuffle network")
+      ->check(CLI::IsMember({"random", "shuffle"}))
+      ->capture_default_str();
   app.add_flag("--grouped-stage2", network.grouped_stage2,
                "Group stage 2's first convolutions too, but the very first one, as the ShuffleNet "
                "paper has it");
@@ -86,12 +90,13 @@ int main(int argc, char** argv) {
         .width = network.width,
         .groups = network.groups,
         .mixer = network.mixer,
+        .mixer_init = network.mixer_init,
         .image_size = data.size,
         .ungrouped_stage2 = !network.grouped_stage2,
         .statistics = data.statistics};
     logging::info(stem_text(data.size));
     const uint64_t seed = options.fit.seed;
-    const apps::Experiment run{
+    apps::Experiment run{
         data.train,
         data.validation,
         [=] { return std::make_unique<models::ShuffleNet>(net, Rng(seed).split("model")); },
@@ -101,6 +106,8 @@ int main(int argc, char** argv) {
          {"grouped_stage2", network.grouped_stage2},
          {"image_size", data.size},
          {"augment", data.augment}}};
+    // Older runs have no key.
+    if (network.mixer_init != "random") run.config["mixer_init"] = network.mixer_init;
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "papilio/core/ops.h"
 
@@ -18,15 +19,28 @@ Tensor hadamard_twiddle(int64_t n) {
   return twiddle;
 }
 
+Tensor identity(int64_t n, DType dtype) {
+  Tensor one = Tensor::zeros({n, n}, dtype);
+  dispatch_floating(dtype, "identity", [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) one.mutable_data<T>()[i * (n + 1)] = T(1);
+  });
+  return one;
+}
+
 }  // namespace
 
-ChannelShuffle::ChannelShuffle(int64_t channels, int64_t groups)
-    : channels_(channels), groups_(groups), index_({channels}, DType::i64) {
+std::vector<int64_t> shuffle_permutation(int64_t channels, int64_t groups) {
   check(groups >= 1 && channels >= 1 && channels % groups == 0, "channel shuffle: ", groups,
         " groups don't divide ", channels, " channels");
-  const int64_t run = channels / groups;
+  std::vector<int64_t> v(static_cast<size_t>(channels));
   for (int64_t j = 0; j < channels; ++j)
-    index_.mutable_data<int64_t>()[j] = j % groups * run + j / groups;
+    v[static_cast<size_t>(j)] = j % groups * (channels / groups) + j / groups;
+  return v;
+}
+
+ChannelShuffle::ChannelShuffle(int64_t channels, int64_t groups)
+    : channels_(channels), groups_(groups) {
+  index_ = Tensor::from(shuffle_permutation(channels, groups), {channels});
 }
 
 Tensor ChannelShuffle::forward(const Tensor& x) {
@@ -57,6 +71,46 @@ std::string ChannelHadamard::describe() const { return concat("ChannelHadamard("
 
 Cost ChannelHadamard::cost(const Shape& input) const {
   return {.flops = 2 * n_ * levels(n_) * input.leading().numel()};
+}
+
+bool ComposedMixer::pays(const KMatrix& mixer, int64_t out) {
+  const int64_t n = mixer.n();
+  return mixer.nstacks() == 1 && out * mixer.in_features() <= 9 * n * levels(n) * mixer.width();
+}
+
+Tensor ComposedMixer::weight(KMatrix& mixer) const {
+  const int64_t channels = mixer.out_features();
+  return kept_.get(mixer.parameters(), [&] {
+    return reshape(mixer.multiply_transposed(identity(channels, mixer.dtype())),
+                   {channels, mixer.in_features(), 1, 1});
+  });
+}
+
+Tensor ComposedMixer::weight(KMatrix& mixer, const Conv2d& next) const {
+  std::vector<Parameter> sources = mixer.parameters();
+  sources.push_back(next.weight());
+  return kept_.get(sources, [&] {
+    const Tensor rows = ungrouped_weight(next.weight(), next.options().groups);
+    return reshape(mixer.multiply_transposed(reshape(rows, {rows.dim(0), rows.dim(1)})),
+                   {rows.dim(0), mixer.in_features(), 1, 1});
+  });
+}
+
+Tensor ungrouped_weight(const Tensor& weight, int64_t groups) {
+  check(weight.rank() == 4 && groups >= 1 && weight.dim(0) % groups == 0,
+        "ungrouped_weight: ", weight,
+        " is no weight [out, in / groups, kh, kw] of a convolution in ", groups, " groups");
+  if (groups == 1) return weight;
+  const int64_t rows = weight.dim(0), own = weight.numel() / rows, run = rows / groups;
+  // Behind the weight's numbers stands the zero of all that no group sees.
+  std::vector<int64_t> index(static_cast<size_t>(rows * groups * own), weight.numel());
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < own; ++i)
+      index[static_cast<size_t>((r * groups + r / run) * own + i)] = r * own + i;
+  const Tensor numbers =
+      concat({reshape(weight, {weight.numel()}), Tensor::zeros({1}, weight.dtype())}, 0);
+  return reshape(gather(numbers, Tensor::from(index, {rows * groups * own})),
+                 {rows, groups * weight.dim(1), weight.dim(2), weight.dim(3)});
 }
 
 }  // namespace papilio

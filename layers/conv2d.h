@@ -32,6 +32,7 @@ class Conv2d : public Module {
 
   const Parameter& weight() const { return weight_; }
   const Parameter& bias() const { return bias_; }
+  const Conv2dOptions& options() const { return options_; }
 
  private:
   int64_t in_, out_, kernel_;

@@ -34,7 +34,7 @@ DerivedTensor::~DerivedTensor() = default;
 DerivedTensor::DerivedTensor(DerivedTensor&&) noexcept = default;
 DerivedTensor& DerivedTensor::operator=(DerivedTensor&&) noexcept = default;
 
-Tensor DerivedTensor::get(std::initializer_list<Parameter> sources,
+Tensor DerivedTensor::get(std::span<const Parameter> sources,
                           const std::function<Tensor()>& make) const {
   std::vector<Source> key;
   bool wanted = false;

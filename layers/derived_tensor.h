@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 
 #include "papilio/core/parameter.h"
 
@@ -20,7 +21,10 @@ class DerivedTensor {
 
   /// make(), recorded, when a tape here wants the gradient of one of the sources; the kept tensor
   /// otherwise.
-  Tensor get(std::initializer_list<Parameter> sources, const std::function<Tensor()>& make) const;
+  Tensor get(std::span<const Parameter> sources, const std::function<Tensor()>& make) const;
+  Tensor get(std::initializer_list<Parameter> sources, const std::function<Tensor()>& make) const {
+    return get(std::span(sources.begin(), sources.size()), make);
+  }
 
  private:
   struct State;

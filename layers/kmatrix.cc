@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <numbers>
+#include <numeric>
+#include <utility>
 
+#include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
 
 namespace papilio {
@@ -22,6 +25,48 @@ Tensor initial_diagonal(const std::string& name, const Shape& shape, DType dtype
   return Tensor::full(shape, 1, dtype);
 }
 
+// The switches of the Benes network as quarter turns. A turn that crosses its two inputs negates
+// one of them; the diagonal in the middle, which every path crosses once, gives the sign back.
+std::pair<Tensor, Tensor> permutation_rotations(const KMatrixOptions& options, int64_t in_features,
+                                                int64_t out_features, int64_t n) {
+  const auto& v = options.permutation;
+  check(options.width == 1 && options.expansion == 1 && in_features == out_features &&
+            static_cast<int64_t>(v.size()) == in_features,
+        "kmatrix: a permutation of ", v.size(), " features for ", in_features, " in and ",
+        out_features, " out, width ", options.width, " and expansion ", options.expansion,
+        "; equal sizes, width 1 and expansion 1 are needed");
+  const Butterfly network = permutation_as_butterfly(v, false, options.dtype);
+  const int64_t factors = log2_exact(n);
+  Tensor angles = Tensor::zeros({1, 2, factors, n / 2}, options.dtype),
+         diagonal({1, 1, n}, options.dtype);
+  if (network.n() < n) return {angles, Tensor::full({1, 1, n}, 1, options.dtype)};
+  std::vector<int64_t> source(static_cast<size_t>(n)), middle(source.size());
+  std::iota(source.begin(), source.end(), 0);
+  std::vector<int> sign(source.size(), 1);
+  dispatch_real(options.dtype, "kmatrix", [&]<class T>() {
+    const T* matrix = network.untied_twiddle().data<T>();
+    T* angle = angles.mutable_data<T>();
+    for (int64_t factor = 0; factor < 2 * factors; ++factor) {
+      const bool second = factor >= factors;
+      const int64_t stride = second ? int64_t{1} << (factor - factors) : n >> (factor + 1);
+      for (int64_t i = 0; i < n / 2; ++i, matrix += 4, ++angle) {
+        if (matrix[0] != T(0)) continue;
+        *angle = static_cast<T>(std::numbers::pi / 2);
+        const auto low = static_cast<size_t>(i / stride * 2 * stride + i % stride),
+                   high = low + static_cast<size_t>(stride);
+        std::swap(source[low], source[high]), std::swap(sign[low], sign[high]);
+        sign[low] = -sign[low];
+      }
+      if (factor + 1 == factors)
+        for (size_t i = 0; i < source.size(); ++i)
+          middle[static_cast<size_t>(source[i])] = static_cast<int64_t>(i);
+    }
+    for (size_t j = 0; j < source.size(); ++j)
+      diagonal.mutable_data<T>()[middle[static_cast<size_t>(source[j])]] = static_cast<T>(sign[j]);
+  });
+  return {angles, diagonal};
+}
+
 }  // namespace
 
 KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng)
@@ -38,6 +83,11 @@ KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions
   }
   const ParameterHints structured{.weight_decay = false};
   check(is_real(dtype_), "kmatrix: orthogonal K-matrices are real, the dtype is ", dtype_);
+  if (!options.permutation.empty()) {
+    const auto [angles, diagonal] = permutation_rotations(options, in_features, out_features, n_);
+    angles_ = Parameter(angles, structured), diagonal_ = Parameter(diagonal, structured);
+    return;
+  }
   angles_ = Parameter(rand_uniform({nstacks_, 2 * width_, log2_exact(n_), n_ / 2}, 0,
                                    2 * std::numbers::pi, rng.split("angles"), dtype_),
                       structured);
@@ -66,6 +116,13 @@ Tensor KMatrix::forward_features_major(const Tensor& x) {
 
 Tensor KMatrix::multiply(const Tensor& x) {
   return butterfly_multiply(x, untied_twiddle(), n_, false, out_features_);
+}
+
+Tensor KMatrix::multiply_transposed(const Tensor& x) const {
+  check(nstacks_ == 1, "kmatrix: multiply_transposed() of ", nstacks_,
+        " stacks; it takes layers of up to n = ", n_, " features out, this one has ",
+        out_features_);
+  return butterfly_multiply(x, transposed_twiddle(untied_twiddle()), n_, false, in_features_);
 }
 
 int64_t KMatrix::flops_per_row() const { return nstacks_ * 2 * width_ * block_flops(n_, dtype_); }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "papilio/layers/derived_tensor.h"
 #include "papilio/layers/structured_linear.h"
@@ -18,6 +19,9 @@ struct KMatrixOptions {
   DType dtype = DType::f32;
   std::string init = "randn";  ///< of initial_twiddle(); orthogonal: angles uniform in [0, 2 pi)
   std::string diagonal = "normal";  ///< or "ones"; orthogonal only
+  /// Not empty: an orthogonal layer of width 1, as many features in as out, that begins as
+  /// y[..., j] = x[..., permutation[j]], to rounding, by angles of 0 and pi/2.
+  std::vector<int64_t> permutation = {};
 };
 
 /// The class (BB*)^w_e: w times a butterfly of decreasing strides, then one of increasing strides,
@@ -32,6 +36,10 @@ class KMatrix : public StructuredLinear {
   KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng);
 
   Tensor multiply(const Tensor& x) override;
+  /// x M for x [..., out_features] -> [..., in_features], where multiply() gives x M^T: composes
+  /// the rows of a layer's weight with the K-matrix that stands before the layer. Throws Error when
+  /// there is more than one stack.
+  Tensor multiply_transposed(const Tensor& x) const;
   /// forward() in the other layout: x [in_features, batch] -> [out_features, batch]. For callers
   /// that keep activations so between structured layers.
   Tensor forward_features_major(const Tensor& x);

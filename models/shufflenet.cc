@@ -35,6 +35,8 @@ ShuffleNetOptions checked(ShuffleNetOptions o) {
   const auto names = shufflenet_mixers();
   check(std::ranges::find(names, o.mixer) != names.end(), "shufflenet: unknown mixer '", o.mixer,
         "'; the names are shuffle, hadamard, kmatrix and none");
+  check(o.mixer_init == "random" || o.mixer_init == "shuffle", "shufflenet: unknown mixer_init '",
+        o.mixer_init, "'; the names are random and shuffle");
   if (!o.statistics.mean.defined())
     o.statistics = {Tensor::zeros({3}), Tensor::full({3}, 1), o.statistics.input};
   check(o.statistics.mean.numel() == 3, "shufflenet: the statistics have ",
@@ -63,18 +65,24 @@ std::vector<std::unique_ptr<ShuffleBlock>> make_stage(const ShuffleNetOptions& o
                               .stride = i == 0 ? 2 : 1,
                               .groups = o.groups,
                               .first_groups = ungrouped ? 1 : o.groups,
-                              .mixer = o.mixer},
+                              .mixer = o.mixer,
+                              .mixer_init = o.mixer_init},
         rng.split(concat("stage", stage, ".", i))));
   }
   return blocks;
 }
 
 // `input`: the mixer before the block's first convolution, where the shuffle has none.
-std::unique_ptr<Module> make_mixer(const std::string& mixer, int64_t channels, int64_t groups,
-                                   bool input, Rng rng) {
-  if (mixer == "kmatrix")
-    return std::make_unique<KMatrix>(channels, channels,
-                                     KMatrixOptions{.orthogonal = true, .bias = false}, rng);
+std::unique_ptr<Module> make_mixer(const ShuffleBlock::Options& o, int64_t channels, bool input,
+                                   Rng rng) {
+  const auto& mixer = o.mixer;
+  const int64_t groups = o.first_groups;
+  if (mixer == "kmatrix") {
+    KMatrixOptions options{.orthogonal = true, .bias = false};
+    if (o.mixer_init == "shuffle")
+      options.permutation = shuffle_permutation(channels, input ? 1 : groups);
+    return std::make_unique<KMatrix>(channels, channels, options, rng);
+  }
   if (mixer == "hadamard") return std::make_unique<ChannelHadamard>(channels);
   if (mixer == "shuffle" && !input && groups > 1)
     return std::make_unique<ChannelShuffle>(channels, groups);
@@ -92,6 +100,13 @@ Tensor mixed(const std::unique_ptr<Module>& mixer, const Tensor& x) {
   return mixer ? (*mixer)(x) : x;
 }
 
+// The mixer as a K-matrix that is better composed with a weight of `out` rows; null if there is
+// none.
+KMatrix* composed(const std::unique_ptr<Module>& mixer, int64_t out) {
+  auto* kmatrix = dynamic_cast<KMatrix*>(mixer.get());
+  return kmatrix && ComposedMixer::pays(*kmatrix, out) ? kmatrix : nullptr;
+}
+
 }  // namespace
 
 ShuffleNetStem shufflenet_stem(int64_t image_size) {
@@ -102,8 +117,8 @@ std::vector<std::string> shufflenet_mixers() { return {"shuffle", "hadamard", "k
 
 ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
     : options_(o),
-      mix_in_(make_mixer(o.mixer, o.in, o.first_groups, true, rng.split("mix_in"))),
-      mix_mid_(make_mixer(o.mixer, mid_channels(o), o.first_groups, false, rng.split("mix_mid"))),
+      mix_in_(make_mixer(o, o.in, true, rng.split("mix_in"))),
+      mix_mid_(make_mixer(o, mid_channels(o), false, rng.split("mix_mid"))),
       reduce_(o.in, mid_channels(o), 1, {.groups = o.first_groups, .bias = false},
               rng.split("reduce")),
       depthwise_(mid_channels(o), mid_channels(o), 3,
@@ -116,17 +131,28 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
       norm3_(branch_channels(o)) {
   norm1_.fuse(Activation::relu);
   norm3_.fuse(Activation::relu);
+  composed_in_ = composed(mix_in_, mid_channels(o));
+  composed_mid_ = composed(mix_mid_, mid_channels(o));
   Parameter weight = depthwise_.weight();
   weight.mutable_hints().weight_decay = false;
 }
 
 Tensor ShuffleBlock::forward(const Tensor& x) {
-  const Tensor reduced = norm1_(reduce_(mixed(mix_in_, x)));
-  const Tensor branch = expand_(norm2_(depthwise_(mixed(mix_mid_, reduced))));
+  const Tensor branch = expand_(norm2_(depthwise_(remixed(norm1_(reduced(x))))));
   if (options_.stride == 1) return norm3_(branch, x);
   // The ReLU after the concatenation changes nothing in the means of what another ReLU gave.
   const Tensor pooled = avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
   return concat({pooled, norm3_(branch)}, -1);
+}
+
+Tensor ShuffleBlock::reduced(const Tensor& x) {
+  if (composed_in_) return conv2d(x, in_weight_.weight(*composed_in_, reduce_), {}, {});
+  return reduce_(mixed(mix_in_, x));
+}
+
+Tensor ShuffleBlock::remixed(const Tensor& x) {
+  if (composed_mid_) return conv2d(x, mid_weight_.weight(*composed_mid_), {}, {});
+  return mixed(mix_mid_, x);
 }
 
 void ShuffleBlock::fields(Fields& f) {

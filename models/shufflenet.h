@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "papilio/data/statistics.h"
+#include "papilio/layers/channel_mixers.h"
 #include "papilio/layers/conv2d.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/module.h"
@@ -19,7 +20,11 @@ struct ShuffleNetOptions {
   double width = 1;               ///< factor on all channel numbers
   int64_t groups = 8;             ///< of the pointwise convolutions: 1, 2, 3, 4 or 8
   std::string mixer = "shuffle";  ///< a name of shufflenet_mixers()
-  int64_t image_size = 224;       ///< chooses the stem, see shufflenet_stem(); at least 16
+  /// How K-matrices begin: "random" (angles uniform, diagonals normal, as in the code of the
+  /// Kaleidoscope paper), or "shuffle": as the shuffle network, mixers being the shuffle or the
+  /// identity. Not part of the saved configuration.
+  std::string mixer_init = "random";
+  int64_t image_size = 224;  ///< chooses the stem, see shufflenet_stem(); at least 16
   /// Is the first pointwise convolution ungrouped in every block of stage 2, as in the code of
   /// the Kaleidoscope paper, or in the first block only, as in the ShuffleNet paper?
   bool ungrouped_stage2 = true;
@@ -49,6 +54,7 @@ class ShuffleBlock : public Module {
     int64_t groups;        ///< of the last convolution
     int64_t first_groups;  ///< of the first one, and of the shuffle
     std::string mixer;
+    std::string mixer_init = "random";
   };
   ShuffleBlock(const Options& options, Rng rng);
 
@@ -57,8 +63,13 @@ class ShuffleBlock : public Module {
   std::string describe() const override;
 
  private:
+  Tensor reduced(const Tensor& x);
+  Tensor remixed(const Tensor& x);
+
   Options options_;
   std::unique_ptr<Module> mix_in_, mix_mid_;
+  KMatrix *composed_in_ = nullptr, *composed_mid_ = nullptr;  // the mixers, where it pays
+  ComposedMixer in_weight_, mid_weight_;
   Conv2d reduce_, depthwise_, expand_;
   BatchNorm2d norm1_, norm2_, norm3_;
 };
