@@ -21,6 +21,7 @@ enum class TwiddleHint : uint8_t { none, increasing_stride, decreasing_stride };
 struct ParameterHints {
   bool weight_decay = true;  ///< false for biases, norms and structured weights
   double learning_rate_scale = 1;
+  bool structured = false;  ///< of a structured matrix, whose best learning rate is another
   /// Lets a checkpoint hold the parameter in its frozen form, so it must say how the parameter is
   /// used.
   TwiddleHint twiddle = TwiddleHint::none;

@@ -28,6 +28,7 @@ Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyO
                    : initial_twiddle(options.init, nstacks_, nblocks_, n_, tied_,
                                      increasing_stride_, options.dtype, rng.split("twiddle")),
                {.weight_decay = false,
+                .structured = true,
                 .twiddle = tied_                ? TwiddleHint::none
                            : increasing_stride_ ? TwiddleHint::increasing_stride
                                                 : TwiddleHint::decreasing_stride}) {}

@@ -76,12 +76,13 @@ KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions
       width_(options.width),
       expansion_(options.expansion) {
   if (!options.orthogonal) {
-    twiddle_ = Parameter(initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false,
-                                         dtype_, rng.split("twiddle")),
-                         {.weight_decay = false, .twiddle = TwiddleHint::decreasing_stride});
+    twiddle_ = Parameter(
+        initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false, dtype_,
+                        rng.split("twiddle")),
+        {.weight_decay = false, .structured = true, .twiddle = TwiddleHint::decreasing_stride});
     return;
   }
-  const ParameterHints structured{.weight_decay = false};
+  const ParameterHints structured{.weight_decay = false, .structured = true};
   check(is_real(dtype_), "kmatrix: orthogonal K-matrices are real, the dtype is ", dtype_);
   if (!options.permutation.empty()) {
     const auto [angles, diagonal] = permutation_rotations(options, in_features, out_features, n_);

@@ -33,6 +33,7 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
   // Older runs have no key for what was then not to be chosen.
   if (o.warm_up > 0) config["warm_up"] = o.warm_up;
   if (o.part < 1) config["part"] = o.part;
+  if (o.structured_lr != 1) config["structured_lr"] = o.structured_lr;
   for (const auto& [key, value] : experiment.config.as_object()) config[key] = value;
   return config;
 }
@@ -49,6 +50,8 @@ models::FitReport train_one(const Experiment& experiment, const TrainingOptions&
     fit.optimizer_options["momentum"] = o.momentum;
   fit.config = run_config(experiment, o, rate);
   const std::unique_ptr<Module> model = experiment.make();
+  for (Parameter& p : model->parameters())
+    if (p.hints().structured) p.mutable_hints().learning_rate_scale *= o.structured_lr;
   if (!o.init.empty()) load(*model, o.init);
   return models::fit(*model, experiment.train, experiment.validation, fit);
 }
@@ -96,6 +99,10 @@ void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_option("--lr", o.rates,
                  "Learning rate; of several (a,b,c) the best on the validation part is kept")
       ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--structured-lr", o.structured_lr,
+                 "Factor on the learning rate of structured matrices")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--optimizer", o.fit.optimizer, "sgd, adam, adamw or rmsprop")
       ->capture_default_str();

@@ -19,7 +19,7 @@ struct TrainingOptions {
   std::string data, out, init, json;
   std::vector<double> rates = {0.02};
   models::FitOptions fit;
-  double momentum = 0.9, weight_decay = 0, validation = 0.15, part = 1;
+  double momentum = 0.9, weight_decay = 0, validation = 0.15, part = 1, structured_lr = 1;
   std::string schedule = "constant";
   double warm_up = 0;  ///< epochs; a linear schedule begins after them
 };

@@ -122,6 +122,57 @@ TEST_F(TrainShuffleNet, DamagedPicturesAreNamedAndCounted) {
   EXPECT_THAT(strict.err, HasSubstr("n01/5.JPEG"));
 }
 
+// The table of the mixers: searches, seeds, paired differences; nothing is run twice.
+TEST_F(TrainShuffleNet, TableChoosesRatesRunsSeedsAndKeepsWhatIsFinished) {
+  std::vector<std::string> table = {"mixer_table",
+                                    "--data",
+                                    "imagenet:" + (folder_ / "set"),
+                                    "--out",
+                                    folder_ / "table",
+                                    "--image-size",
+                                    "32",
+                                    "--batch",
+                                    "4",
+                                    "--mixers",
+                                    "shuffle:2,kmatrix:2,none",
+                                    "--epochs",
+                                    "2",
+                                    "--search-epochs",
+                                    "2",
+                                    "--lr",
+                                    "0.01,0.02",
+                                    "--validation",
+                                    "0.2",
+                                    "--json",
+                                    "-"};
+  const Outcome outcome = run(table);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("6 of 6 runs"), HasSubstr("5 of 5 runs"),
+                                 HasSubstr("minus shuffle")));
+  const auto rows = Config::parse(outcome.out).at("rows").as_array();
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].at("seeds").as_int(), 2);
+  EXPECT_FALSE(rows[0].contains("difference"));
+  EXPECT_NEAR(rows[1].at("difference").as_double(),
+              rows[1].at("accuracy").as_double() - rows[0].at("accuracy").as_double(), 1e-12);
+  EXPECT_TRUE(rows[1].contains("standard_error"));
+  EXPECT_EQ(rows[2].at("search").as_array().size(), 2u);
+  const Config run0 = Config::parse(read_file(folder_ / "table/shuffle-seed0.json"));
+  EXPECT_EQ(run0.at("report").at("learning_rate").as_double(),
+            rows[0].at("learning_rate").as_double());
+
+  std::filesystem::remove(folder_ / "table/kmatrix-seed1.json");
+  const Outcome again = run(table);
+  const Config row = Config::parse(again.out).at("rows").as_array()[1];
+  EXPECT_EQ(row.at("accuracy").as_double(), rows[1].at("accuracy").as_double());
+  EXPECT_EQ(row.at("spread").as_double(), rows[1].at("spread").as_double());
+  EXPECT_THAT(again.err, AllOf(HasSubstr("1 of 1 runs"), ::testing::Not(HasSubstr(" of 5 runs"))));
+  table[8] = "8";  // another batch
+  const Outcome other = run(table);
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("other arguments"));
+}
+
 TEST(DescribeModel, CountsParametersWithoutTraining) {
   const Outcome outcome = run({"describe", "--model", "shufflenet", "--width", "0.25", "--groups",
                                "8", "--mixer", "kmatrix", "--classes", "1000", "--json", "-"});

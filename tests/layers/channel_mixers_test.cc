@@ -31,10 +31,13 @@ TEST(KMatrix, TransposedMultiplyIsThatOfTheDenseTransposition) {
     for (const bool orthogonal : {false, true}) {
       KMatrix layer(in, out, {.width = 2, .orthogonal = orthogonal, .dtype = DType::f64}, Rng(1));
       const Tensor x = randn({4, out}, Rng(2), DType::f64);
-      EXPECT_LT(largest_difference(layer.multiply_transposed(x), matmul(x, layer.to_dense())), 1e-12);
+      EXPECT_LT(largest_difference(layer.multiply_transposed(x), matmul(x, layer.to_dense())),
+                1e-12);
     }
   KMatrix stacked(4, 9, {}, Rng(1));
-  EXPECT_THAT(error_of([&] { stacked.multiply_transposed(randn({1, 9}, Rng(1))); }),
+  EXPECT_THAT(error_of([&] {
+                stacked.multiply_transposed(randn({1, 9}, Rng(1)));
+              }),
               HasSubstr("3 stacks"));
 }
 
@@ -51,7 +54,9 @@ TEST(UngroupedWeight, IsTheSameConvolution) {
         [&](std::span<const Tensor> in) { return ungrouped_weight(in[0], groups); }, inputs);
     EXPECT_TRUE(report.ok) << report.message;
   }
-  EXPECT_THAT(error_of([] { ungrouped_weight(randn({4, 2, 1, 1}, Rng(1)), 3); }),
+  EXPECT_THAT(error_of([] {
+                ungrouped_weight(randn({4, 2, 1, 1}, Rng(1)), 3);
+              }),
               HasSubstr("in 3 groups"));
 }
 
@@ -79,14 +84,16 @@ TEST(ComposedMixer, IsTheSameFunctionWithTheSameGradients) {
     const ComposedMixer composed;
     const auto one = run([&] { return conv2d(input, composed.weight(mix, next), {}, {}); }),
                two = run([&] { return next(mix(input)); });
-    for (size_t i = 0; i < one.size(); ++i) EXPECT_LT(largest_difference(one[i], two[i]), 1e-12) << i;
+    for (size_t i = 0; i < one.size(); ++i)
+      EXPECT_LT(largest_difference(one[i], two[i]), 1e-12) << i;
 
     const Tensor x = input.value();
     EXPECT_LT(largest_difference(conv2d(x, composed.weight(mix), {}, {}), mix(x)), 1e-12);
     // Without a tape it is kept, until a parameter changes.
     EXPECT_TRUE(composed.weight(mix, next).shares_storage_with(composed.weight(mix, next)));
     parameters[0].mutable_value().mutable_data<double>()[0] += 1;
-    EXPECT_LT(largest_difference(conv2d(x, composed.weight(mix, next), {}, {}), next(mix(x))), 1e-12);
+    EXPECT_LT(largest_difference(conv2d(x, composed.weight(mix, next), {}, {}), next(mix(x))),
+              1e-12);
   }
 }
 
@@ -102,7 +109,8 @@ TEST(KMatrix, BeginsAsAPermutation) {
   for (const int64_t channels : {1, 2, 3, 24, 64, 100}) {
     const std::vector<int64_t> v = Rng(5).permutation(channels);
     KMatrix layer(channels, channels,
-                  {.orthogonal = true, .bias = false, .dtype = DType::f64, .permutation = v}, Rng(1));
+                  {.orthogonal = true, .bias = false, .dtype = DType::f64, .permutation = v},
+                  Rng(1));
     const Tensor x = randn({3, channels}, Rng(2), DType::f64);
     EXPECT_LT(largest_difference(layer(x), gather(x, Tensor::from(v, {channels}))), 1e-14)
         << channels;
@@ -111,10 +119,9 @@ TEST(KMatrix, BeginsAsAPermutation) {
   KMatrix layer(24, 24, {.orthogonal = true, .bias = false, .permutation = v}, Rng(1));
   const Tensor x = randn({3, 24}, Rng(2));
   const Tensor y = layer(x), shuffled = ChannelShuffle(24, 8)(x);
-  for (int64_t i = 0; i < y.numel(); ++i) EXPECT_NEAR(y.data<float>()[i], shuffled.data<float>()[i], 1e-6);
-  EXPECT_THAT(error_of([&] {
-                KMatrix(24, 25, {.orthogonal = true, .permutation = v}, Rng(1));
-              }),
+  for (int64_t i = 0; i < y.numel(); ++i)
+    EXPECT_NEAR(y.data<float>()[i], shuffled.data<float>()[i], 1e-6);
+  EXPECT_THAT(error_of([&] { KMatrix(24, 25, {.orthogonal = true, .permutation = v}, Rng(1)); }),
               HasSubstr("24 features for 24 in and 25 out"));
 }
 

@@ -1,0 +1,65 @@
+// Many training runs as child processes, several at a time, that a table is made of.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "papilio/core/config.h"
+
+namespace papilio::apps {
+
+struct Trial {
+  std::string name;                    ///< of its files in the folder
+  std::vector<std::string> arguments;  ///< of the trainer, without --out, --threads and --json
+};
+
+struct TrialOptions {
+  std::string program;  ///< the trainer, "train_mlp"; found beside this program
+  std::string folder;   ///< gets NAME/ (the run folder), NAME.log and NAME.json for every trial
+  int parallel = 0;     ///< trials at a time, each with its share of the threads; 0 = one a core
+};
+
+/// The trainers' reports, in the order of the trials; nothing when Ctrl-C ended it. What is
+/// finished is not run again, what was begun goes on where it stopped. Throws Error when a trial
+/// fails, with the end of its log, and when the folder holds a report of other arguments.
+std::optional<std::vector<Config>> run_trials(const std::vector<Trial>& trials,
+                                              const TrialOptions& options);
+
+/// A method of a comparison: a row of the table.
+struct Method {
+  std::string name;
+  std::vector<std::string> arguments;
+  int seeds = 1;
+};
+
+/// First the learning rate of every method, by the accuracy on the validation part, then the runs.
+struct Comparison {
+  std::vector<Method> methods;
+  std::vector<std::string> common, search, final;  ///< arguments of all, of one kind of run
+  std::vector<double> rates;  ///< to choose from; of one, there is no search
+  /// While the best rate is the smallest or largest, another one beyond it is tried: half or twice.
+  bool extend = false;
+};
+
+struct MethodResult {
+  std::string name;
+  double rate = 0;
+  std::vector<std::pair<double, double>> search;  ///< rate, validation accuracy
+  std::vector<Config> runs;                       ///< reports, seed 0 first
+};
+
+std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
+                                                 const TrialOptions& options);
+
+/// Mean and standard deviation (n - 1) of a number of all runs; deviation 0 of a single one.
+struct Spread {
+  double mean = 0, deviation = 0;
+  int count = 0;
+};
+Spread spread(const std::vector<double>& values);
+std::vector<double> values(const MethodResult& result, const std::string& key);
+/// Of the differences `a` - `b` of runs of one seed; its standard error is deviation / sqrt(count).
+Spread paired_difference(const MethodResult& a, const MethodResult& b, const std::string& key);
+
+}  // namespace papilio::apps

@@ -1,0 +1,175 @@
+// mixer_table: ShuffleNet with each of its channel mixers, as a table: learning rates chosen on the
+// validation part, several seeds, paired differences.
+
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include "papilio/apps/common/app.h"
+#include "papilio/apps/common/trials.h"
+#include "papilio/core/log.h"
+
+using namespace papilio;
+
+namespace {
+
+struct Options {
+  std::string data, out, json;
+  std::vector<std::string> mixers = {"shuffle:3", "kmatrix:3", "hadamard:1"};
+  double width = 0.25, part = 0.4, validation = 0.1, warm_up = 1, structured_lr = 1;
+  int64_t groups = 8, image_size = 0, batch = 128, epochs = 15, search_epochs = 5, workers = 1;
+  std::vector<double> rates = {0.05, 0.1, 0.2};
+  std::string mixer_init = "random";
+  int parallel = 0;
+};
+
+// "kmatrix:3" is a mixer and its number of seeds.
+apps::Method method(const std::string& text, const Options& o) {
+  const size_t colon = text.find(':');
+  apps::Method m{text.substr(0, colon), {"--mixer", text.substr(0, colon)}, 1};
+  if (colon != std::string::npos) {
+    const std::string seeds = text.substr(colon + 1);
+    check(!seeds.empty() && seeds.size() < 4 &&
+              seeds.find_first_not_of("0123456789") == std::string::npos && std::stoi(seeds) > 0,
+          "--mixers: '", text, "', expected MIXER or MIXER:SEEDS such as kmatrix:3");
+    m.seeds = std::stoi(seeds);
+  }
+  if (m.name == "kmatrix")
+    for (const std::string& word : {std::string("--mixer-init"), o.mixer_init,
+                                    std::string("--structured-lr"), concat(o.structured_lr)})
+      m.arguments.push_back(word);
+  return m;
+}
+
+apps::Comparison comparison(const Options& o) {
+  apps::Comparison c;
+  for (const std::string& mixer : o.mixers) c.methods.push_back(method(mixer, o));
+  c.common = {"--data",   o.data,
+              "--width",  concat(o.width),
+              "--groups", concat(o.groups),
+              "--batch",  concat(o.batch),
+              "--warm-up",    concat(o.warm_up),
+              "--validation", concat(o.validation),
+              "--workers",    concat(o.workers)};
+  if (o.image_size > 0)
+    c.common.insert(c.common.end(), {"--image-size", concat(o.image_size)});
+  c.search = {"--epochs", concat(o.search_epochs), "--part", concat(o.part)};
+  c.final = {"--epochs", concat(o.epochs)};
+  c.rates = o.rates;
+  return c;
+}
+
+Config row(const apps::MethodResult& r, const apps::MethodResult& baseline) {
+  const auto top1 = apps::spread(apps::values(r, "test_accuracy")),
+             top5 = apps::spread(apps::values(r, "test_top5")),
+             speed = apps::spread(apps::values(r, "images_per_second"));
+  Config search = Config::Array{};
+  for (const auto& [rate, accuracy] : r.search)
+    search.push_back(Config{{"learning_rate", rate}, {"validation_accuracy", accuracy}});
+  Config row = {{"mixer", r.name},
+                {"learning_rate", r.rate},
+                {"search", search},
+                {"seeds", top1.count},
+                {"parameters", r.runs.front().at("parameters")},
+                {"accuracy", top1.mean},
+                {"spread", top1.deviation},
+                {"top5", top5.mean},
+                {"images_per_second", speed.mean}};
+  if (&r != &baseline) {
+    const auto difference = apps::paired_difference(r, baseline, "test_accuracy");
+    row["difference"] = difference.mean;
+    if (difference.count > 1) row["standard_error"] = difference.deviation / std::sqrt(difference.count);
+  }
+  return row;
+}
+
+void print(const Config& rows, const std::string& baseline, std::ostream& people) {
+  char line[200];
+  std::snprintf(line, sizeof(line), "%-9s %8s %6s %11s %16s %7s %9s  %s\n", "mixer", "lr", "seeds",
+                "parameters", "top-1 %", "top-5 %", "images/s", ("minus " + baseline).c_str());
+  people << line;
+  for (const Config& r : rows.as_array()) {
+    std::string difference;
+    if (const Config* d = r.find("difference")) {
+      std::snprintf(line, sizeof(line), "%+.2f", 100 * d->as_double());
+      difference = line;
+      if (const Config* e = r.find("standard_error")) {
+        std::snprintf(line, sizeof(line), " +- %.2f (standard error)", 100 * e->as_double());
+        difference += line;
+      }
+    }
+    std::snprintf(line, sizeof(line), "%-9s %8g %6d %11lld %8.2f +- %4.2f %7.2f %9.0f  %s\n",
+                  r.at("mixer").as_string().c_str(), r.at("learning_rate").as_double(),
+                  static_cast<int>(r.at("seeds").as_int()),
+                  static_cast<long long>(r.at("parameters").as_int()),
+                  100 * r.at("accuracy").as_double(), 100 * r.at("spread").as_double(),
+                  100 * r.at("top5").as_double(), r.at("images_per_second").as_double(),
+                  difference.c_str());
+    people << line;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Trains ShuffleNet v1 with each mixer of its channels and prints a table. The learning rate\n"
+      "of every mixer is chosen on the validation part, by short runs on a part of the training\n"
+      "images; then runs of several seeds. Runs go in parallel, each in a folder of its own. Kill\n"
+      "it at any moment: the same command goes on where it stopped.",
+      "mixer_table");
+  app.footer("Example: mixer_table --data imagenet:DIR --image-size 64 --out runs/mixers");
+  Options o;
+  app.add_option("--data", o.data, "Data set, as train_shufflenet takes it")
+      ->required()
+      ->type_name("NAME:DIR");
+  app.add_option("--out", o.out, "Folder of all runs")->required()->type_name("DIR");
+  app.add_option("--mixers", o.mixers, "Rows, MIXER[:SEEDS]; differences are from the first one")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--width", o.width, "Of the network")->capture_default_str();
+  app.add_option("--groups", o.groups, "Of the network")->capture_default_str();
+  app.add_option("--image-size", o.image_size, "Height and width of the network's input")
+      ->default_str("the trainer's");
+  app.add_option("--batch", o.batch, "Images in a step")->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Of the final runs")->capture_default_str();
+  app.add_option("--lr", o.rates, "Learning rates to choose from; of one there is no search")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--search-epochs", o.search_epochs, "Of the runs that choose it")
+      ->capture_default_str();
+  app.add_option("--part", o.part, "Share of the training images that these runs see")
+      ->capture_default_str();
+  app.add_option("--validation", o.validation, "Share of the training set kept for validation")
+      ->capture_default_str();
+  app.add_option("--warm-up", o.warm_up, "Epochs in which the learning rate rises")
+      ->capture_default_str();
+  app.add_option("--mixer-init", o.mixer_init, "Of K-matrices: random or shuffle")
+      ->check(CLI::IsMember({"random", "shuffle"}))
+      ->capture_default_str();
+  app.add_option("--structured-lr", o.structured_lr, "Factor on the learning rate of K-matrices")
+      ->capture_default_str();
+  app.add_option("--workers", o.workers, "Threads of each run that prepare batches")
+      ->capture_default_str();
+  app.add_option("--parallel", o.parallel, "Runs at a time; 0 = one a core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  apps::add_threads(app);
+  apps::add_json(app, o.json);
+
+  return apps::run(app, argc, argv, [&] {
+    apps::log_system();
+    const apps::TrialOptions trials{
+        .program = "train_shufflenet", .folder = o.out, .parallel = o.parallel};
+    const auto results = apps::compare(comparison(o), trials);
+    if (!results) {
+      logging::info("interrupted; the same command goes on from here");
+      return apps::kInterrupted;
+    }
+    Config rows = Config::Array{};
+    for (const auto& result : *results) rows.push_back(row(result, results->front()));
+    print(rows, results->front().name, o.json == "-" ? std::cerr : std::cout);
+    apps::write_json(o.json, Config{{"data", o.data}, {"epochs", o.epochs}, {"rows", rows}});
+    return apps::kSuccess;
+  });
+}
