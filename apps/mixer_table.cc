@@ -17,9 +17,9 @@ struct Options {
   std::string data, out, json;
   std::vector<std::string> mixers = {"shuffle:3", "kmatrix:3", "hadamard:1"};
   double width = 0.25, part = 0.4, validation = 0.1, warm_up = 1, structured_lr = 1;
-  int64_t groups = 8, image_size = 0, batch = 128, epochs = 15, search_epochs = 5, workers = 1;
+  int64_t groups = 8, image_size = 0, batch = 64, epochs = 15, search_epochs = 5, workers = 1;
   std::vector<double> rates = {0.05, 0.1, 0.2};
-  std::string mixer_init = "random";
+  std::string mixer_init = "random", augment = "pad-crop";
   int parallel = 0;
 };
 
@@ -44,18 +44,18 @@ apps::Method method(const std::string& text, const Options& o) {
 apps::Comparison comparison(const Options& o) {
   apps::Comparison c;
   for (const std::string& mixer : o.mixers) c.methods.push_back(method(mixer, o));
-  c.common = {"--data",   o.data,
-              "--width",  concat(o.width),
-              "--groups", concat(o.groups),
-              "--batch",  concat(o.batch),
+  c.common = {"--augment",    o.augment,
+              "--data",       o.data,
+              "--width",      concat(o.width),
+              "--groups",     concat(o.groups),
+              "--batch",      concat(o.batch),
               "--warm-up",    concat(o.warm_up),
               "--validation", concat(o.validation),
               "--workers",    concat(o.workers)};
-  if (o.image_size > 0)
-    c.common.insert(c.common.end(), {"--image-size", concat(o.image_size)});
+  if (o.image_size > 0) c.common.insert(c.common.end(), {"--image-size", concat(o.image_size)});
   c.search = {"--epochs", concat(o.search_epochs), "--part", concat(o.part)};
   c.final = {"--epochs", concat(o.epochs)};
-  c.rates = o.rates;
+  for (const double rate : o.rates) c.rates.push_back(rate * static_cast<double>(o.batch) / 256);
   return c;
 }
 
@@ -78,7 +78,8 @@ Config row(const apps::MethodResult& r, const apps::MethodResult& baseline) {
   if (&r != &baseline) {
     const auto difference = apps::paired_difference(r, baseline, "test_accuracy");
     row["difference"] = difference.mean;
-    if (difference.count > 1) row["standard_error"] = difference.deviation / std::sqrt(difference.count);
+    if (difference.count > 1)
+      row["standard_error"] = difference.deviation / std::sqrt(difference.count);
   }
   return row;
 }
@@ -131,9 +132,14 @@ int main(int argc, char** argv) {
   app.add_option("--groups", o.groups, "Of the network")->capture_default_str();
   app.add_option("--image-size", o.image_size, "Height and width of the network's input")
       ->default_str("the trainer's");
+  app.add_option("--augment", o.augment, "Of training images: imagenet, pad-crop or none")
+      ->check(CLI::IsMember({"imagenet", "pad-crop", "none"}))
+      ->capture_default_str();
   app.add_option("--batch", o.batch, "Images in a step")->capture_default_str();
   app.add_option("--epochs", o.epochs, "Of the final runs")->capture_default_str();
-  app.add_option("--lr", o.rates, "Learning rates to choose from; of one there is no search")
+  app.add_option(
+         "--lr", o.rates,
+         "Learning rates to choose from, for 256 images of a batch; of one there is no search")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--search-epochs", o.search_epochs, "Of the runs that choose it")

@@ -30,7 +30,8 @@ std::string beside(const std::string& program) {
   const fs::path self = fs::read_symlink("/proc/self/exe");
   const std::string prefix = self.filename().string().starts_with("papilio-") ? "papilio-" : "";
   const fs::path path = self.parent_path() / (prefix + program);
-  check(fs::exists(path), "there is no ", path.string(), ", which does the training; build or install it too");
+  check(fs::exists(path), "there is no ", path.string(),
+        ", which does the training; build or install it too");
   return path.string();
 }
 
@@ -75,9 +76,9 @@ class Children {
     const std::string base = options_.folder + "/" + trial.name;
     std::vector<std::string> words = {program_};
     words.insert(words.end(), trial.arguments.begin(), trial.arguments.end());
-    for (const std::string& word : {std::string("--out"), base, std::string("--threads"),
-                                    std::to_string(threads), std::string("--json"),
-                                    base + ".report", std::string("--resume")})
+    for (const std::string& word :
+         {std::string("--out"), base, std::string("--threads"), std::to_string(threads),
+          std::string("--json"), base + ".report", std::string("--resume")})
       words.push_back(word);
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -202,7 +203,9 @@ bool search(const Comparison& c, const TrialOptions& options, std::vector<Method
   for (size_t m = 0; m < c.methods.size(); ++m)
     for (const double rate : rates[m]) {
       trials.push_back({concat("search-", c.methods[m].name, "-", rate_text(rate)),
-                        joined({c.common, c.methods[m].arguments, c.search,
+                        joined({c.common,
+                                c.methods[m].arguments,
+                                c.search,
                                 {"--seed", "0", "--lr", rate_text(rate)}})});
       of.emplace_back(m, rate);
     }
@@ -226,8 +229,10 @@ std::vector<std::vector<double>> beyond(const std::vector<MethodResult>& results
   for (size_t m = 0; m < results.size(); ++m) {
     const auto& tried = results[m].search;
     if (tried.size() >= 12) continue;  // the accuracy does not depend on it
-    if (results[m].rate == tried.front().first) more[m] = {results[m].rate / 2};
-    else if (results[m].rate == tried.back().first) more[m] = {results[m].rate * 2};
+    if (results[m].rate == tried.front().first)
+      more[m] = {results[m].rate / 2};
+    else if (results[m].rate == tried.back().first)
+      more[m] = {results[m].rate * 2};
   }
   return more;
 }
@@ -255,10 +260,12 @@ std::optional<std::vector<MethodResult>> compare(const Comparison& c, const Tria
   for (int seed = 0; seed < most; ++seed)
     for (size_t m = 0; m < c.methods.size(); ++m)
       if (seed < c.methods[m].seeds) {
-        trials.push_back({concat(c.methods[m].name, "-seed", seed),
-                          joined({c.common, c.methods[m].arguments, c.final,
-                                  {"--seed", std::to_string(seed), "--lr",
-                                   rate_text(results[m].rate)}})});
+        trials.push_back(
+            {concat(c.methods[m].name, "-seed", seed),
+             joined({c.common,
+                     c.methods[m].arguments,
+                     c.final,
+                     {"--seed", std::to_string(seed), "--lr", rate_text(results[m].rate)}})});
         of.push_back(m);
       }
   const auto reports = run_trials(trials, options);

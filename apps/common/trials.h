@@ -37,7 +37,7 @@ struct Method {
 struct Comparison {
   std::vector<Method> methods;
   std::vector<std::string> common, search, final;  ///< arguments of all, of one kind of run
-  std::vector<double> rates;  ///< to choose from; of one, there is no search
+  std::vector<double> rates;                       ///< to choose from; of one, there is no search
   /// While the best rate is the smallest or largest, another one beyond it is tried: half or twice.
   bool extend = false;
 };
