@@ -12,13 +12,12 @@ struct Conv2dLayerOptions {
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;  ///< the same in both directions
   bool bias = true;
   DType dtype = DType::f32;
-  std::string init = "uniform";  ///< or "normal"
+  std::string init = "uniform";  ///< of initial_weight(): uniform, normal, he or small
 };
 
 /// x [batch, height, width, in] -> [batch, oh, ow, out], as the op conv2d; groups = in = out is
 /// depthwise. Parameters: weight [out, in/groups, kernel, kernel] and bias [out], uniform in
-/// +-1/sqrt(fan in), fan in = in/groups kernel^2; init = "normal" draws the weight from N(0, 1/fan
-/// in).
+/// +-1/sqrt(fan in), fan in = in/groups kernel^2; `init` draws the weight otherwise.
 class Conv2d : public Module {
  public:
   /// Throws Error unless all sizes are >= 1 and groups divides both channel numbers.

@@ -10,12 +10,11 @@ namespace papilio {
 struct LinearOptions {
   bool bias = true;
   DType dtype = DType::f32;
-  std::string init = "uniform";  ///< or "normal"
+  std::string init = "uniform";  ///< of initial_weight(): uniform, normal, he or small
 };
 
 /// x [..., in] -> x W^T + bias [..., out]; weight [out, in], bias [out], named so. Weights and bias
-/// begin uniform in
-/// +-1/sqrt(in), as in PyTorch; init = "normal" draws the weight from N(0, 1/in).
+/// begin uniform in +-1/sqrt(in), as in PyTorch; `init` draws the weight otherwise.
 class Linear : public StructuredLinear {
  public:
   Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng);

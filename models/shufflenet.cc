@@ -119,13 +119,17 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
     : options_(o),
       mix_in_(make_mixer(o, o.in, true, rng.split("mix_in"))),
       mix_mid_(make_mixer(o, mid_channels(o), false, rng.split("mix_mid"))),
-      reduce_(o.in, mid_channels(o), 1, {.groups = o.first_groups, .bias = false},
+      reduce_(o.in, mid_channels(o), 1, {.groups = o.first_groups, .bias = false, .init = "he"},
               rng.split("reduce")),
       depthwise_(mid_channels(o), mid_channels(o), 3,
-                 {.stride = o.stride, .padding = 1, .groups = mid_channels(o), .bias = false},
+                 {.stride = o.stride,
+                  .padding = 1,
+                  .groups = mid_channels(o),
+                  .bias = false,
+                  .init = "he"},
                  rng.split("depthwise")),
-      expand_(mid_channels(o), branch_channels(o), 1, {.groups = o.groups, .bias = false},
-              rng.split("expand")),
+      expand_(mid_channels(o), branch_channels(o), 1,
+              {.groups = o.groups, .bias = false, .init = "he"}, rng.split("expand")),
       norm1_(mid_channels(o)),
       norm2_(mid_channels(o)),
       norm3_(branch_channels(o)) {
@@ -176,13 +180,14 @@ ShuffleNet::ShuffleNet(const ShuffleNetOptions& options, Rng rng)
     : options_(checked(options)),
       stem_(shufflenet_stem(options_.image_size)),
       standardize_(options_.statistics.mean, options_.statistics.deviation),
-      conv1_(3, stem_channels(options_), 3, {.stride = stem_.stride, .padding = 1, .bias = false},
+      conv1_(3, stem_channels(options_), 3,
+             {.stride = stem_.stride, .padding = 1, .bias = false, .init = "he"},
              rng.split("conv1")),
       norm1_(stem_channels(options_)),
       stage2_(make_stage(options_, 2, rng)),
       stage3_(make_stage(options_, 3, rng)),
       stage4_(make_stage(options_, 4, rng)),
-      head_(stage_channels(options_, 4), options_.classes, {}, rng.split("head")) {
+      head_(stage_channels(options_, 4), options_.classes, {.init = "small"}, rng.split("head")) {
   norm1_.fuse(Activation::relu);
 }
 

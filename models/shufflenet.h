@@ -80,7 +80,8 @@ class ShuffleBlock : public Module {
 /// section 3.1.2: an orthogonal K-matrix over the channels in the place of every shuffle, and a
 /// second one before each block's first convolution.
 ///
-/// Depthwise convolutions, norms and structured weights don't decay.
+/// Depthwise convolutions, norms and structured weights don't decay. Convolutions begin with the
+/// "he" values of initial_weight(), the classifier with "small" ones.
 class ShuffleNet : public Module {
  public:
   ShuffleNet(const ShuffleNetOptions& options, Rng rng);
