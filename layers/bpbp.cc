@@ -65,6 +65,12 @@ Tensor Bpbp::apply(const Tensor& x) {
 
 int64_t Bpbp::flops_per_row() const { return 2 * block_flops(n_, twiddle_.value().dtype()); }
 
+Config Bpbp::config() const {
+  Config config = base_config();
+  config["complex"] = is_complex(twiddle_.value().dtype());
+  return config;
+}
+
 std::string Bpbp::describe() const {
   return described("Bpbp", is_complex(twiddle_.value().dtype()) ? "complex" : "");
 }

@@ -27,6 +27,7 @@ class Bpbp : public StructuredLinear {
   Tensor multiply(const Tensor& x) override;
   void fields(Fields& f) override { f("twiddle", twiddle_), f("bias", bias_); }
   std::string describe() const override;
+  Config config() const override;
 
   int64_t n() const { return n_; }
   const Parameter& twiddle() const { return twiddle_; }

@@ -13,12 +13,20 @@ const ButterflyOptions& checked(const ButterflyOptions& options) {
   return options;
 }
 
+int64_t padded_size(int64_t in_features, const ButterflyOptions& options) {
+  const int64_t least = butterfly_size(in_features);
+  check(options.n == 0 || (options.n >= least && butterfly_size(options.n) == options.n),
+        "butterfly: n = ", options.n, "; a power of two at or above the ", in_features,
+        " features in is needed, or 0 for the least one");
+  return options.n == 0 ? least : options.n;
+}
+
 }  // namespace
 
 Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyOptions& options,
                      const Tensor& twiddle, Rng rng)
     : StructuredLinear("butterfly", in_features, out_features, options.bias, options.dtype, rng),
-      n_(butterfly_size(in_features)),
+      n_(padded_size(in_features, options)),
       nstacks_((out_features - 1) / n_ + 1),
       nblocks_(checked(options).nblocks),
       increasing_stride_(options.increasing_stride),
@@ -42,12 +50,15 @@ Butterfly Butterfly::from_twiddle(int64_t in_features, int64_t out_features, con
   check(twiddle.rank() == (tied ? 5 : 6), "butterfly: twiddle ", twiddle, " has ", twiddle.rank(),
         " axes; [nstacks, nblocks, log2 n, n/2, 2, 2] is needed, or tied [nstacks, nblocks, n - 1, "
         "2, 2]");
+  const int64_t least = butterfly_size(in_features);
+  const int64_t n = tied ? twiddle.dim(2) + 1 : std::max<int64_t>(2 * twiddle.dim(3), 1);
   Butterfly layer(in_features, out_features,
                   {.bias = false,
                    .dtype = twiddle.dtype(),
                    .increasing_stride = increasing_stride,
                    .nblocks = twiddle.dim(1),
-                   .tied = tied},
+                   .tied = tied,
+                   .n = n >= least && butterfly_size(n) == n ? n : least},
                   twiddle.clone(), Rng(0));
   const Shape expected = twiddle_shape(layer.nstacks_, layer.nblocks_, layer.n_, tied);
   check(twiddle.shape() == expected, "butterfly: twiddle ", twiddle, ", but ", in_features,
@@ -105,9 +116,18 @@ void Butterfly::scale_matrix(double factor) {
 int64_t Butterfly::flops_per_row() const { return nstacks_ * nblocks_ * block_flops(n_, dtype_); }
 
 std::string Butterfly::describe() const {
-  return described("Butterfly",
-                   {nblocks_ > 1 ? concat("nblocks = ", nblocks_) : "",
-                    increasing_stride_ ? "" : "decreasing stride", tied_ ? "tied" : ""});
+  return described("Butterfly", {nblocks_ > 1 ? concat("nblocks = ", nblocks_) : "",
+                                 increasing_stride_ ? "" : "decreasing stride", tied_ ? "tied" : "",
+                                 n_ > butterfly_size(in_features_) ? concat("n = ", n_) : ""});
+}
+
+Config Butterfly::config() const {
+  Config config = base_config();
+  config["n"] = n_;
+  config["nblocks"] = nblocks_;
+  config["increasing_stride"] = increasing_stride_;
+  config["tied"] = tied_;
+  return config;
 }
 
 }  // namespace papilio

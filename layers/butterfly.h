@@ -16,6 +16,7 @@ struct ButterflyOptions {
   bool increasing_stride = true;  ///< of the first block; directions alternate from block to block
   int64_t nblocks = 1;
   bool tied = false;  ///< one 2 x 2 matrix for all repeats within a factor: 4 (n-1) numbers a block
+  int64_t n = 0;      ///< a power of two >= in_features; 0: the least one
   std::string init = "randn";  ///< one of the names of initial_twiddle()
 };
 
@@ -24,14 +25,14 @@ struct MultiplyOptions {
   bool conjugate = false;  ///< by the complex conjugate; with transpose, the Hermitian adjoint
 };
 
-/// Any sizes: n is the power of two at or above in_features, the input is padded with zeros to n,
-/// and ceil(out_features / n) independent n x n stacks read it; their outputs stand side by side
-/// and are cut to out_features. For n = 1 the matrix is all ones. Parameters: `twiddle`, as
-/// butterfly_multiply() or tied_twiddle() take it, and `bias`.
+/// Any sizes: the input is padded with zeros to n, unless asked otherwise the power of two at or
+/// above in_features, and ceil(out_features / n) independent n x n stacks read it; their outputs
+/// stand side by side and are cut to out_features. For n = 1 the matrix is all ones. Parameters:
+/// `twiddle`, as butterfly_multiply() or tied_twiddle() take it, and `bias`.
 class Butterfly : public StructuredLinear {
  public:
   Butterfly(int64_t in_features, int64_t out_features, const ButterflyOptions& options, Rng rng);
-  /// With a given twiddle, whose dtype and nblocks those of the layer are; no bias. Throws Error
+  /// With a given twiddle, whose dtype, n and nblocks those of the layer are; no bias. Throws Error
   /// when its shape doesn't fit.
   static Butterfly from_twiddle(int64_t in_features, int64_t out_features, const Tensor& twiddle,
                                 bool increasing_stride = true, bool tied = false);
@@ -47,6 +48,7 @@ class Butterfly : public StructuredLinear {
 
   void fields(Fields& f) override { f("twiddle", twiddle_), f("bias", bias_); }
   std::string describe() const override;
+  Config config() const override;
 
   const Parameter& twiddle() const { return twiddle_; }
   /// The twiddle as butterfly_multiply() takes it: the tied one expanded.

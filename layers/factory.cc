@@ -1,9 +1,15 @@
 #include "papilio/layers/factory.h"
 
+#include <numeric>
+
+#include "papilio/layers/block_diagonal.h"
 #include "papilio/layers/bpbp.h"
 #include "papilio/layers/butterfly.h"
 #include "papilio/layers/kmatrix.h"
+#include "papilio/layers/kronecker.h"
 #include "papilio/layers/linear.h"
+#include "papilio/layers/permutation.h"
+#include "papilio/layers/product.h"
 
 namespace papilio {
 namespace {
@@ -42,6 +48,90 @@ constexpr Hidden kHidden[] = {
      }},
 };
 
+// ---- structured layers from their config()
+
+struct Common {
+  int64_t in, out;
+  bool bias;
+  DType dtype;
+};
+
+struct Structured {
+  std::string_view name;
+  Layer (*make)(const Config& config, const Common& common);
+};
+
+Kronecker::Part part_or_null(const Config& config) {
+  return config.is_object() ? make_structured(config) : nullptr;
+}
+
+constexpr Structured kStructured[] = {
+    {"linear",
+     [](const Config&, const Common& c) -> Layer {
+       return std::make_unique<Linear>(c.in, c.out, LinearOptions{.bias = c.bias, .dtype = c.dtype},
+                                       Rng(0));
+     }},
+    {"butterfly",
+     [](const Config& config, const Common& c) -> Layer {
+       return std::make_unique<Butterfly>(
+           c.in, c.out,
+           ButterflyOptions{.bias = c.bias,
+                            .dtype = c.dtype,
+                            .increasing_stride = config.at("increasing_stride").as_bool(),
+                            .nblocks = config.at("nblocks").as_int(),
+                            .tied = config.at("tied").as_bool(),
+                            .n = config.at("n").as_int()},
+           Rng(0));
+     }},
+    {"kmatrix",
+     [](const Config& config, const Common& c) -> Layer {
+       return std::make_unique<KMatrix>(
+           c.in, c.out,
+           KMatrixOptions{.width = config.at("width").as_int(),
+                          .expansion = config.at("expansion").as_int(),
+                          .orthogonal = config.at("orthogonal").as_bool(),
+                          .bias = c.bias,
+                          .dtype = c.dtype},
+           Rng(0));
+     }},
+    {"bpbp",
+     [](const Config& config, const Common& c) -> Layer {
+       return std::make_unique<Bpbp>(
+           c.in, c.out,
+           BpbpOptions{.complex = config.at("complex").as_bool(), .bias = c.bias, .dtype = c.dtype},
+           Rng(0));
+     }},
+    {"permutation",
+     [](const Config&, const Common& c) -> Layer {
+       check(c.in >= 1, "permutation: ", c.in, " features");
+       std::vector<int64_t> order(static_cast<size_t>(c.in));
+       std::iota(order.begin(), order.end(), 0);
+       return std::make_unique<Permutation>(order, c.dtype);
+     }},
+    {"block-diagonal",
+     [](const Config& config, const Common& c) -> Layer {
+       const int64_t count = config.at("count").as_int();
+       check(count >= 1 && c.in % count == 0 && c.out % count == 0, "block-diagonal: ", count,
+             " blocks for ", c.in, " features in and ", c.out, " out");
+       return std::make_unique<BlockDiagonal>(
+           Tensor::zeros({count, c.out / count, c.in / count}, c.dtype));
+     }},
+    {"product",
+     [](const Config& config, const Common& c) -> Layer {
+       Product::Parts parts;
+       for (const Config& part : config.at("parts").as_array())
+         parts.push_back(make_structured(part));
+       return std::make_unique<Product>(c.dtype, std::move(parts));
+     }},
+    {"kronecker",
+     [](const Config& config, const Common&) -> Layer {
+       const Config &a = config.at("left"), &b = config.at("right");
+       if (!a.is_object()) return std::make_unique<Kronecker>(a.as_int(), part_or_null(b));
+       if (!b.is_object()) return std::make_unique<Kronecker>(part_or_null(a), b.as_int());
+       return std::make_unique<Kronecker>(part_or_null(a), part_or_null(b));
+     }},
+};
+
 }  // namespace
 
 std::unique_ptr<StructuredLinear> make_hidden(std::string_view name, int64_t in_features,
@@ -57,6 +147,18 @@ std::vector<std::string_view> hidden_names() {
   std::vector<std::string_view> names;
   for (const Hidden& hidden : kHidden) names.push_back(hidden.name);
   return names;
+}
+
+std::unique_ptr<StructuredLinear> make_structured(const Config& config) {
+  const std::string& name = config.at("layer").as_string();
+  const Common common{config.at("in").as_int(), config.at("out").as_int(),
+                      config.get("bias", false), dtype_named(config.at("dtype").as_string())};
+  std::string names;
+  for (const Structured& known : kStructured) {
+    if (known.name == name) return known.make(config, common);
+    names += concat(names.empty() ? "" : ", ", known.name);
+  }
+  fail("structured layer: unknown name '", name, "'; the names are ", names);
 }
 
 }  // namespace papilio

@@ -1,4 +1,4 @@
-// Hidden layers by name, for configurations and command lines.
+// Layers by name, for configurations, command lines and checkpoints.
 #pragma once
 
 #include <memory>
@@ -15,5 +15,9 @@ std::unique_ptr<StructuredLinear> make_hidden(std::string_view name, int64_t in_
                                               int64_t out_features, Rng rng);
 /// The names, in the order above.
 std::vector<std::string_view> hidden_names();
+
+/// A structured layer from what its config() returned: of the same kind, sizes and dtype, with
+/// values of its own that a checkpoint overwrites. Throws Error when a key is missing or wrong.
+std::unique_ptr<StructuredLinear> make_structured(const Config& config);
 
 }  // namespace papilio

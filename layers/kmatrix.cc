@@ -4,6 +4,7 @@
 #include <numbers>
 #include <numeric>
 #include <utility>
+#include <vector>
 
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
@@ -97,6 +98,42 @@ KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions
       structured);
 }
 
+KMatrix KMatrix::from_twiddle(int64_t in_features, int64_t out_features, const Tensor& twiddle) {
+  check(twiddle.rank() == 6 && twiddle.dim(1) % 2 == 0, "kmatrix: twiddle ", twiddle,
+        ", expected [nstacks, 2w, log2 n, n/2, 2, 2]");
+  return with_values(in_features, out_features, std::max<int64_t>(2 * twiddle.dim(3), 1),
+                     twiddle.dim(1) / 2, {twiddle});
+}
+
+KMatrix KMatrix::from_angles(int64_t in_features, int64_t out_features, const Tensor& angles,
+                             const Tensor& diagonal) {
+  check(angles.rank() == 4 && diagonal.rank() == 3, "kmatrix: angles ", angles, " and diagonal ",
+        diagonal, ", expected [nstacks, 2w, log2 n, n/2] and [nstacks, w, n]");
+  return with_values(in_features, out_features, diagonal.dim(2), diagonal.dim(1),
+                     {angles, diagonal});
+}
+
+KMatrix KMatrix::with_values(int64_t in_features, int64_t out_features, int64_t n, int64_t width,
+                             const std::vector<Tensor>& values) {
+  const int64_t least = butterfly_size(in_features);
+  KMatrix layer(in_features, out_features,
+                {.width = width,
+                 .expansion = std::max<int64_t>(n / least, 1),
+                 .orthogonal = values.size() == 2,
+                 .bias = false,
+                 .dtype = values[0].dtype()},
+                Rng(0));
+  const std::vector<Parameter> parameters = layer.parameters();
+  for (size_t i = 0; i < values.size(); ++i) {
+    Parameter parameter = parameters[i];
+    check(values[i].shape() == parameter.value().shape() && values[i].dtype() == layer.dtype_,
+          "kmatrix: ", parameter.name(), " ", values[i], ", but ", in_features, " features in and ",
+          out_features, " out need ", parameter.value());
+    parameter.mutable_value().assign(values[i]);
+  }
+  return layer;
+}
+
 Tensor KMatrix::untied_twiddle() const {
   if (!orthogonal()) return twiddle_;
   return rotations_.get({angles_, diagonal_},
@@ -132,6 +169,14 @@ std::string KMatrix::describe() const {
   return described("KMatrix",
                    {orthogonal() ? "orthogonal" : "", width_ > 1 ? concat("width = ", width_) : "",
                     expansion_ > 1 ? concat("expansion = ", expansion_) : ""});
+}
+
+Config KMatrix::config() const {
+  Config config = base_config();
+  config["width"] = width_;
+  config["expansion"] = expansion_;
+  config["orthogonal"] = orthogonal();
+  return config;
 }
 
 Tensor orthogonal_twiddle(const Tensor& angles, const Tensor& diagonal) {

@@ -35,6 +35,12 @@ class KMatrix : public StructuredLinear {
  public:
   KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions& options, Rng rng);
 
+  /// With given values, whose dtype, width and n those of the layer are; no bias. Throws Error when
+  /// a shape doesn't fit.
+  static KMatrix from_twiddle(int64_t in_features, int64_t out_features, const Tensor& twiddle);
+  static KMatrix from_angles(int64_t in_features, int64_t out_features, const Tensor& angles,
+                             const Tensor& diagonal);
+
   Tensor multiply(const Tensor& x) override;
   /// x M for x [..., out_features] -> [..., in_features], where multiply() gives x M^T: composes
   /// the rows of a layer's weight with the K-matrix that stands before the layer. Throws Error when
@@ -47,12 +53,14 @@ class KMatrix : public StructuredLinear {
     f("twiddle", twiddle_), f("angles", angles_), f("diagonal", diagonal_), f("bias", bias_);
   }
   std::string describe() const override;
+  Config config() const override;
 
   /// As butterfly_multiply() takes it, first direction decreasing; angles and diagonal expanded.
   Tensor untied_twiddle() const;
   int64_t n() const { return n_; }
   int64_t nstacks() const { return nstacks_; }
   int64_t width() const { return width_; }
+  int64_t expansion() const { return expansion_; }
   bool orthogonal() const { return angles_.defined(); }
 
  protected:
@@ -60,6 +68,10 @@ class KMatrix : public StructuredLinear {
   int64_t flops_per_row() const override;
 
  private:
+  // The parameters in the order of fields().
+  static KMatrix with_values(int64_t in_features, int64_t out_features, int64_t n, int64_t width,
+                             const std::vector<Tensor>& values);
+
   int64_t n_, nstacks_, width_, expansion_;
   Parameter twiddle_, angles_, diagonal_;
   DerivedTensor rotations_;

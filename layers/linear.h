@@ -22,6 +22,7 @@ class Linear : public StructuredLinear {
   Tensor multiply(const Tensor& x) override;
   void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
   std::string describe() const override { return described("Linear"); }
+  Config config() const override { return base_config(); }
 
   const Parameter& weight() const { return weight_; }
 

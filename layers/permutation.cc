@@ -77,9 +77,9 @@ std::vector<int64_t> inverse_permutation(const std::vector<int64_t>& v) {
   return inverse;
 }
 
-Permutation::Permutation(const std::vector<int64_t>& index)
+Permutation::Permutation(const std::vector<int64_t>& index, DType dtype)
     : StructuredLinear("permutation", static_cast<int64_t>(index.size()),
-                       static_cast<int64_t>(index.size()), false, DType::f32, Rng(0)),
+                       static_cast<int64_t>(index.size()), false, dtype, Rng(0)),
       index_(Tensor::from(checked(index), {static_cast<int64_t>(index.size())})) {}
 
 std::string Permutation::describe() const { return concat("Permutation(", in_features_, ")"); }

@@ -15,16 +15,17 @@ std::vector<int64_t> bit_reversal(int64_t n);
 /// w with w[v[j]] = j.
 std::vector<int64_t> inverse_permutation(const std::vector<int64_t>& v);
 
-/// y[..., j] = x[..., v[j]], of any floating dtype. The buffer `index` i64 [n] is saved with the
-/// model.
+/// y[..., j] = x[..., v[j]], of any floating dtype: dtype() says which one to_dense() and a Product
+/// take. The buffer `index` i64 [n] is saved with the model.
 class Permutation : public StructuredLinear {
  public:
   /// Throws Error unless `index` holds each of 0 ... n-1 once.
-  explicit Permutation(const std::vector<int64_t>& index);
+  explicit Permutation(const std::vector<int64_t>& index, DType dtype = DType::f32);
 
   Tensor multiply(const Tensor& x) override { return gather(x, index_); }
   void fields(Fields& f) override { f("index", index_); }
   std::string describe() const override;
+  Config config() const override { return base_config(); }
 
  protected:
   int64_t flops_per_row() const override { return 0; }

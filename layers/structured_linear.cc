@@ -64,6 +64,14 @@ Cost StructuredLinear::cost(const Shape& input) const {
           .dense_flops = rows * (2 * reals * reals * in_features_ * out_features_ + bias)};
 }
 
+Config StructuredLinear::base_config() const {
+  return {{"layer", name_},
+          {"in", in_features_},
+          {"out", out_features_},
+          {"bias", bias_.defined()},
+          {"dtype", text(dtype_)}};
+}
+
 std::string StructuredLinear::described(const char* type,
                                         std::initializer_list<std::string> details) const {
   std::string text = concat(type, "(", in_features_, ", ", out_features_);

@@ -58,6 +58,10 @@ class StructuredLinear : public Module {
     return described(type, {detail});
   }
 
+  /// {"layer": the name in messages, "in": .., "out": .., "bias": .., "dtype": ..}, with which
+  /// config() begins; make_structured() makes the layer again.
+  Config base_config() const;
+
   const char* name_;
   int64_t in_features_, out_features_;
   DType dtype_;

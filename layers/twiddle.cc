@@ -14,7 +14,15 @@ namespace papilio {
 namespace {
 
 using Complex = std::complex<double>;
-using Matrix = std::array<Complex, 4>;  // 2 x 2, row-major
+using Matrix = Matrix2;
+
+template <class T>
+T converted(const Complex& value) {
+  if constexpr (is_complex_type<T>)
+    return T(value);
+  else
+    return static_cast<T>(value.real());
+}
 
 constexpr double kTwoPi = 2 * std::numbers::pi;
 
@@ -138,6 +146,25 @@ Shape twiddle_shape(int64_t nstacks, int64_t nblocks, int64_t n, bool tied) {
   return {nstacks, nblocks, log2_exact(n), n / 2, 2, 2};
 }
 
+Tensor make_twiddle(int64_t n, int64_t nblocks, bool increasing_stride, DType dtype,
+                    const std::function<Matrix2(const TwiddlePlace&)>& matrix) {
+  Tensor twiddle(twiddle_shape(1, nblocks, n, false), dtype);
+  const int64_t factors = log2_exact(n);
+  dispatch_floating(dtype, "butterfly", [&]<class T>() {
+    T* values = twiddle.mutable_data<T>();
+    for (int64_t block = 0; block < nblocks; ++block) {
+      const bool increasing = increasing_stride == (block % 2 == 0);
+      for (int64_t k = 0; k < factors; ++k)
+        for (int64_t i = 0; i < n / 2; ++i) {
+          const int64_t stride = int64_t{1} << (increasing ? k : factors - 1 - k);
+          for (const Complex& entry : matrix({block, k, i, stride, 2 * i - i % stride}))
+            *values++ = converted<T>(entry);
+        }
+    }
+  });
+  return twiddle;
+}
+
 Tensor initial_twiddle(std::string_view name, int64_t nstacks, int64_t nblocks, int64_t n,
                        bool tied, bool increasing_stride, DType dtype, Rng rng) {
   const Init& init = init_named(name, dtype);
@@ -146,12 +173,7 @@ Tensor initial_twiddle(std::string_view name, int64_t nstacks, int64_t nblocks, 
     T* values = twiddle.mutable_data<T>();
     for (int64_t number = 0; number < twiddle.numel() / 4; ++number) {
       const Matrix m = init.matrix(is_complex(dtype), rng, static_cast<uint64_t>(number));
-      for (const Complex& entry : m) {
-        if constexpr (is_complex_type<T>)
-          *values++ = T(entry);
-        else
-          *values++ = static_cast<T>(entry.real());
-      }
+      for (const Complex& entry : m) *values++ = converted<T>(entry);
     }
     if constexpr (is_complex_type<T>)
       if (init.fourier_sign != 0)

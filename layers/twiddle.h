@@ -1,7 +1,10 @@
 // Twiddles: the sizes, initial values and rearrangements that the butterfly layers share.
 #pragma once
 
+#include <array>
+#include <complex>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "papilio/core/random.h"
@@ -18,6 +21,16 @@ int64_t block_flops(int64_t n, DType dtype);
 
 /// (nstacks, nblocks, log2 n, n/2, 2, 2), or tied (nstacks, nblocks, n-1, 2, 2).
 Shape twiddle_shape(int64_t nstacks, int64_t nblocks, int64_t n, bool tied);
+
+/// One 2 x 2 matrix of a twiddle: it mixes elements p and p + stride.
+struct TwiddlePlace {
+  int64_t block, factor, pair, stride, p;
+  int64_t q() const { return p + stride; }
+};
+using Matrix2 = std::array<std::complex<double>, 4>;  ///< row-major
+/// (1, nblocks, log2 n, n/2, 2, 2) from a function of the place; of a real dtype the real parts.
+Tensor make_twiddle(int64_t n, int64_t nblocks, bool increasing_stride, DType dtype,
+                    const std::function<Matrix2(const TwiddlePlace&)>& matrix);
 
 /// The twiddle of a new layer. Every 2 x 2 matrix by itself, so that the product keeps the mean
 /// square of its input:

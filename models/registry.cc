@@ -5,6 +5,7 @@
 #include <typeindex>
 #include <typeinfo>
 
+#include "papilio/layers/factory.h"
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/mixed_convnet.h"
 #include "papilio/models/resnet.h"
@@ -20,6 +21,7 @@ struct Registry {
       {"mixed_convnet", MixedConvnet::make},
       {"resnet", ResNet::make},
       {"shufflenet", ShuffleNet::make},
+      {"structured", make_structured},  // a layer by itself
   };
   std::map<std::type_index, std::string> names;
 };

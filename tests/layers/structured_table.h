@@ -5,15 +5,19 @@
 
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "papilio/layers/block_diagonal.h"
 #include "papilio/layers/bpbp.h"
 #include "papilio/layers/butterfly.h"
 #include "papilio/layers/kmatrix.h"
+#include "papilio/layers/kronecker.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/permutation.h"
+#include "papilio/layers/product.h"
 #include "papilio/tests/layers/structured_reference.h"
 
 namespace papilio::testing {
@@ -56,38 +60,39 @@ inline StructuredCase linear_case(const std::string& name, LinearOptions options
 }
 
 inline StructuredCase butterfly_case(const std::string& name, ButterflyOptions options) {
+  const auto size = [=](int64_t in) { return options.n == 0 ? ceil_power(in) : options.n; };
   const auto matrices = [=](int64_t in, int64_t out) {  // 2 x 2, that a row goes through
-    const int64_t n = ceil_power(in);
+    const int64_t n = size(in);
     return (out + n - 1) / n * options.nblocks * (n / 2) * log2_of(n);
   };
   const auto tied = [=](int64_t in, int64_t out) {
-    const int64_t n = ceil_power(in);
+    const int64_t n = size(in);
     return (out + n - 1) / n * options.nblocks * (n - 1);
   };
-  return {
-      .name = name,
-      .dtype = options.dtype,
-      .make =
-          [options](int64_t in, int64_t out, DType d, Rng rng) mutable {
-            options.dtype = d;
-            return std::make_unique<Butterfly>(in, out, options, rng);
-          },
-      .multiply =
-          [options](StructuredLinear& layer, const Numbers& x, int64_t out) {
-            const Numbers twiddle = values_of(layer, "twiddle");
-            return stacked(x, ceil_power(static_cast<int64_t>(x.size())), out,
-                           [&](Numbers& y, int64_t stack) {
-                             for (int64_t b = 0; b < options.nblocks; ++b)
-                               apply_block(y, twiddle, stack * options.nblocks + b,
-                                           options.increasing_stride != (b % 2 == 1), options.tied);
-                           });
-          },
-      .parameters =
-          [=](int64_t in, int64_t out) {
-            return 4 * parts(options.dtype) * (options.tied ? tied(in, out) : matrices(in, out));
-          },
-      .flops = [=](int64_t in,
-                   int64_t out) { return matrix_flops(options.dtype) * matrices(in, out); }};
+  return {.name = name,
+          .dtype = options.dtype,
+          .make =
+              [options](int64_t in, int64_t out, DType d, Rng rng) mutable {
+                options.dtype = d;
+                return std::make_unique<Butterfly>(in, out, options, rng);
+              },
+          .multiply =
+              [=](StructuredLinear& layer, const Numbers& x, int64_t out) {
+                const Numbers twiddle = values_of(layer, "twiddle");
+                return stacked(
+                    x, size(static_cast<int64_t>(x.size())), out, [&](Numbers& y, int64_t stack) {
+                      for (int64_t b = 0; b < options.nblocks; ++b)
+                        apply_block(y, twiddle, stack * options.nblocks + b,
+                                    options.increasing_stride != (b % 2 == 1), options.tied);
+                    });
+              },
+          .parameters =
+              [=](int64_t in, int64_t out) {
+                return 4 * parts(options.dtype) *
+                       (options.tied ? tied(in, out) : matrices(in, out));
+              },
+          .flops = [=](int64_t in,
+                       int64_t out) { return matrix_flops(options.dtype) * matrices(in, out); }};
 }
 
 // (BB*)^w_e has 4 w n e log2(n e) numbers, orthogonal w n e (log2(n e) + 1) (reference 1.6).
@@ -188,6 +193,152 @@ inline StructuredCase permutation_case() {
           .square = true};
 }
 
+inline int64_t butterfly_flops(int64_t n, DType dtype) {
+  return matrix_flops(dtype) * (n / 2) * log2_of(n);
+}
+
+// A butterfly, a permutation and a butterfly; with `complex` parts of a real layer the first is
+// complex and the real part comes after the second.
+inline StructuredCase product_case(const std::string& name, DType outer, bool complex) {
+  const auto part = [=](DType d) { return complex ? complex_of(d) : d; };
+  const auto parts_of = [=](const auto& count) {
+    return [=](int64_t in, int64_t out) {
+      const int64_t a = ceil_power(in), b = ceil_power(out);
+      return count(a, part(outer)) + count(std::max(a, b), outer);
+    };
+  };
+  return {.name = name,
+          .dtype = outer,
+          .make =
+              [=](int64_t in, int64_t out, DType d, Rng rng) {
+                const int64_t mid = ceil_power(in), n = std::max(mid, ceil_power(out));
+                return std::make_unique<Product>(
+                    d, Butterfly(in, mid, {.bias = false, .dtype = part(d)}, rng.split("a")),
+                    Permutation(rng.permutation(mid), part(d)),
+                    Butterfly(mid, out, {.bias = false, .dtype = d, .n = n}, rng.split("b")));
+              },
+          .multiply =
+              [=](StructuredLinear& layer, Numbers x, int64_t out) {
+                x.resize(at(ceil_power(static_cast<int64_t>(x.size()))));
+                apply_block(x, values_of(layer, "parts.0.twiddle"), 0, true, false);
+                Numbers y;
+                for (const auto& j : values_of(layer, "parts.1.index"))
+                  y.push_back(x[at(j.real())]);
+                if (complex)
+                  for (auto& value : y) value = value.real();
+                y.resize(std::max(y.size(), at(ceil_power(out))));
+                apply_block(y, values_of(layer, "parts.2.twiddle"), 0, true, false);
+                y.resize(at(out));
+                return y;
+              },
+          .parameters =
+              parts_of([](int64_t n, DType dtype) { return parts(dtype) * 2 * n * log2_of(n); }),
+          .flops = parts_of(butterfly_flops)};
+}
+
+// The smallest prime factor and the rest.
+struct Factors {
+  int64_t a, b;
+};
+inline Factors factors_of(int64_t n) {
+  for (int64_t p = 2; p <= n; ++p)
+    if (n % p == 0) return {p, n / p};
+  return {1, 1};
+}
+
+// Butterflies of one stack on both axes, or with an identity on one of them.
+inline StructuredCase kronecker_case(const std::string& name, DType dtype, bool left, bool right) {
+  struct Axis {
+    int64_t in, out;
+    int64_t n() const { return std::max(ceil_power(in), ceil_power(out)); }
+  };
+  const auto axes = [](int64_t in, int64_t out) {
+    const Factors i = factors_of(in), o = factors_of(out);
+    return std::pair(Axis{i.a, o.a}, Axis{i.b, o.b});
+  };
+  const auto butterfly = [](const Axis& axis, DType d, Rng rng) {
+    return std::make_unique<Butterfly>(
+        axis.in, axis.out, ButterflyOptions{.bias = false, .dtype = d, .n = axis.n()}, rng);
+  };
+  const auto along = [](Numbers x, const Numbers& twiddle, const Axis& axis) {
+    x.resize(at(axis.n()));
+    apply_block(x, twiddle, 0, true, false);
+    x.resize(at(axis.out));
+    return x;
+  };
+  return {
+      .name = name,
+      .dtype = dtype,
+      .make = [=](int64_t in, int64_t out, DType d, Rng rng) -> std::unique_ptr<StructuredLinear> {
+        const auto [a, b] = axes(in, out);
+        if (!left) return std::make_unique<Kronecker>(a.in, butterfly(b, d, rng.split("b")));
+        if (!right) return std::make_unique<Kronecker>(butterfly(a, d, rng.split("a")), b.in);
+        return std::make_unique<Kronecker>(butterfly(a, d, rng.split("a")),
+                                           butterfly(b, d, rng.split("b")));
+      },
+      .multiply =
+          [=](StructuredLinear& layer, const Numbers& x, int64_t out) {
+            const auto [a, b] = axes(static_cast<int64_t>(x.size()), out);
+            Numbers rows, y(at(out));
+            for (int64_t i = 0; i < a.in; ++i) {
+              Numbers row(x.begin() + i * b.in, x.begin() + (i + 1) * b.in);
+              if (right) row = along(row, values_of(layer, "right.twiddle"), b);
+              rows.insert(rows.end(), row.begin(), row.end());
+            }
+            if (!left) return rows;
+            for (int64_t j = 0; j < b.out; ++j) {
+              Numbers column;
+              for (int64_t i = 0; i < a.in; ++i) column.push_back(rows[at(i * b.out + j)]);
+              column = along(column, values_of(layer, "left.twiddle"), a);
+              for (int64_t i = 0; i < a.out; ++i) y[at(i * b.out + j)] = column[at(i)];
+            }
+            return y;
+          },
+      .parameters =
+          [=](int64_t in, int64_t out) {
+            const auto [a, b] = axes(in, out);
+            const auto count = [=](int64_t n) { return parts(dtype) * 2 * n * log2_of(n); };
+            return (left ? count(a.n()) : 0) + (right ? count(b.n()) : 0);
+          },
+      .flops =
+          [=](int64_t in, int64_t out) {
+            const auto [a, b] = axes(in, out);
+            return (right ? a.in * butterfly_flops(b.n(), dtype) : 0) +
+                   (left ? b.out * butterfly_flops(a.n(), dtype) : 0);
+          },
+      .square = !left || !right};
+}
+
+// As many blocks as divide both sizes.
+inline StructuredCase block_diagonal_case(const std::string& name, DType dtype) {
+  const auto entries = [](int64_t in, int64_t out) { return in * out / std::gcd(in, out); };
+  return {
+      .name = name,
+      .dtype = dtype,
+      .make =
+          [](int64_t in, int64_t out, DType d, Rng rng) {
+            const int64_t count = std::gcd(in, out);
+            return std::make_unique<BlockDiagonal>(randn({count, out / count, in / count}, rng, d));
+          },
+      .multiply =
+          [](StructuredLinear& layer, const Numbers& x, int64_t out) {
+            const Numbers blocks = values_of(layer, "blocks");
+            const auto in = static_cast<int64_t>(x.size()), count = std::gcd(in, out);
+            Numbers y(at(out));
+            for (int64_t o = 0; o < out; ++o)
+              for (int64_t i = 0; i < in / count; ++i)
+                y[at(o)] +=
+                    blocks[at(o * (in / count) + i)] * x[at(o / (out / count) * (in / count) + i)];
+            return y;
+          },
+      .parameters = [=](int64_t in, int64_t out) { return parts(dtype) * entries(in, out); },
+      .flops =
+          [=](int64_t in, int64_t out) {
+            const int64_t products = entries(in, out);
+            return is_complex(dtype) ? 6 * products + 2 * (products - out) : 2 * products - out;
+          }};
+}
+
 inline std::vector<StructuredCase> structured_cases() {
   constexpr DType f64 = DType::f64, c128 = DType::c128;
   return {
@@ -221,6 +372,15 @@ inline std::vector<StructuredCase> structured_cases() {
       bpbp_case("bpbp_complex_ortho_without_bias",
                 {.complex = true, .bias = false, .init = "ortho"}),
       permutation_case(),
+      product_case("product", f64, false),
+      product_case("product_complex", c128, false),
+      product_case("product_real_of_complex", f64, true),
+      kronecker_case("kronecker", f64, true, true),
+      kronecker_case("kronecker_complex", c128, true, true),
+      kronecker_case("kronecker_left_only", f64, true, false),
+      kronecker_case("kronecker_right_only", c128, false, true),
+      block_diagonal_case("block_diagonal", f64),
+      block_diagonal_case("block_diagonal_complex", c128),
   };
 }
 
