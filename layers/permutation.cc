@@ -77,6 +77,18 @@ std::vector<int64_t> inverse_permutation(const std::vector<int64_t>& v) {
   return inverse;
 }
 
+std::vector<int64_t> completed_permutation(std::vector<int64_t> first, int64_t n) {
+  std::vector<bool> there(at(n), false);
+  for (const int64_t entry : first) {
+    check(entry >= 0 && entry < n && !there[at(entry)], "permutation: entry ", entry, " of ", n,
+          " is out of range or there twice");
+    there[at(entry)] = true;
+  }
+  for (int64_t i = 0; i < n; ++i)
+    if (!there[at(i)]) first.push_back(i);
+  return first;
+}
+
 Permutation::Permutation(const std::vector<int64_t>& index, DType dtype)
     : StructuredLinear("permutation", static_cast<int64_t>(index.size()),
                        static_cast<int64_t>(index.size()), false, dtype, Rng(0)),

@@ -14,6 +14,8 @@ namespace papilio {
 std::vector<int64_t> bit_reversal(int64_t n);
 /// w with w[v[j]] = j.
 std::vector<int64_t> inverse_permutation(const std::vector<int64_t>& v);
+/// `first`, which has no entry twice, and behind it what it lacks of 0 ... n-1 in order.
+std::vector<int64_t> completed_permutation(std::vector<int64_t> first, int64_t n);
 
 /// y[..., j] = x[..., v[j]], of any floating dtype: dtype() says which one to_dense() and a Product
 /// take. The buffer `index` i64 [n] is saved with the model.

@@ -173,6 +173,8 @@ Shape example_shape(const Checkpoint& checkpoint) {
     return {input.at("height").as_int(), input.at("width").as_int(), input.at("channels").as_int()};
   if (checkpoint.config.is_object() && checkpoint.config.contains("inputs"))
     return {checkpoint.config.at("inputs").as_int()};
+  if (checkpoint.config.is_object() && checkpoint.config.contains("layer"))
+    return {checkpoint.config.at("in").as_int()};  // a structured layer by itself
   return {};
 }
 

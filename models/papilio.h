@@ -33,6 +33,8 @@
 #include "papilio/layers/factory.h"
 #include "papilio/layers/import.h"
 #include "papilio/layers/kmatrix.h"
+#include "papilio/layers/kmatrix_algebra.h"
+#include "papilio/layers/kmatrix_members.h"
 #include "papilio/layers/kronecker.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/module.h"

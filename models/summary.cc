@@ -6,6 +6,8 @@
 #include <ostream>
 #include <set>
 
+#include "papilio/layers/structured_linear.h"
+
 namespace papilio::models {
 namespace {
 
@@ -18,6 +20,7 @@ class Ownership : public Fields {
   };
   explicit Ownership(Module& root) {
     modules_.emplace_back("", &root);
+    if (is_layer(root)) whole_.emplace_back();
     root.fields(*this);
   }
   const Entry* find(Module& module) const {
@@ -27,8 +30,11 @@ class Ownership : public Fields {
 
  protected:
   bool module(const std::string& path, Module& member) override {
+    for (const std::string& whole : whole_)
+      if (whole.empty() || path.starts_with(whole + ".")) return true;
     modules_.emplace_back(path, &member);
     entries_[&member].path = path;
+    if (is_layer(member)) whole_.push_back(path);
     return true;
   }
   void parameter(const std::string& path, Parameter& member) override {
@@ -55,7 +61,13 @@ class Ownership : public Fields {
     return entries_[owner];
   }
 
+  // A structured layer made of others is one row, that has all their tensors.
+  static bool is_layer(Module& module) {
+    return dynamic_cast<StructuredLinear*>(&module) != nullptr;
+  }
+
   std::vector<std::pair<std::string, Module*>> modules_;
+  std::vector<std::string> whole_;  // paths of structured layers
   std::map<const Module*, Entry> entries_;
   std::set<const void*> seen_;
 };
@@ -109,7 +121,8 @@ std::vector<LayerSummary> summarize(Module& model, const Shape& example) {
   });
   Shape batch = {1};
   for (const int64_t size : example) batch = batch.append(size);
-  model(Tensor::zeros(batch));
+  const auto* layer = dynamic_cast<const StructuredLinear*>(&model);
+  model(Tensor::zeros(batch, layer ? layer->dtype() : DType::f32));
   return rows;
 }
 

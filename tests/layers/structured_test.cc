@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "papilio/core/gradient_check.h"
+#include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/tests/core/error_of.h"
 #include "papilio/tests/layers/structured_table.h"
@@ -154,6 +155,18 @@ TEST_P(StructuredTable, comes_back_from_a_file_bit_for_bit) {
       load(*loaded, folder / "layer");
       EXPECT_EQ(numbers_of((*loaded)(x)), numbers_of((*saved)(x)));
     }
+}
+
+TEST_P(StructuredTable, is_made_again_from_its_config) {
+  const TemporaryFolder folder;
+  for_each(kSmall, GetParam().dtype, [&](StructuredLinear& layer, Sizes) {
+    const auto made = make_structured(Config::parse(layer.config().dump()));
+    EXPECT_EQ(made->describe(), layer.describe());
+    EXPECT_EQ(made->config(), layer.config());
+    save(layer, folder / "layer");
+    const Tensor x = input(layer);
+    EXPECT_EQ(numbers_of((*models::load(folder / "layer"))(x)), numbers_of(layer(x)));
+  });
 }
 
 TEST_P(StructuredTable, structured_parameters_and_biases_do_not_decay) {
