@@ -1,6 +1,6 @@
-// The caching allocator behind every Tensor. Memory comes from the system in big blocks that ask
-// for huge pages, and returned blocks are kept by size class: a training step in steady state asks
-// the system for nothing.
+// The caching allocator behind every Tensor. Memory comes from the system in huge pages and is
+// kept: a training step in steady state asks the system for nothing. Small blocks are kept by size
+// class; big ones are joined with free neighbours, so that layers of all sizes share one memory.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,13 @@ inline constexpr size_t kAlignment = 64;
 /// A block of at least `bytes` bytes (never null, also for 0), 64-byte aligned, uninitialised.
 /// Thread-safe. Throws Error that names the size when the system has no memory.
 void* allocate(size_t bytes);
-/// Returns a block of allocate(bytes) to its size class.
+/// Returns a block of allocate(bytes).
 void release(void* block, size_t bytes) noexcept;
 
 struct Stats {
   int64_t system_requests;  ///< how often the system was asked for memory
   int64_t reserved;         ///< bytes held from the system
-  int64_t in_use;           ///< bytes handed out, rounded up to the size class
+  int64_t in_use;           ///< bytes handed out, rounded up to whole blocks
   int64_t peak;             ///< the largest `in_use` so far
 };
 Stats stats();

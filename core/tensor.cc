@@ -27,7 +27,8 @@ Tensor::Tensor(const Shape& shape, DType dtype)
           .shape = shape,
           .dtype = dtype,
           .storage = std::make_shared<detail::Storage>(checked_bytes(shape, dtype)),
-          .parameter = {}})) {}
+          .parameter = {},
+          .recipe = {}})) {}
 
 Tensor Tensor::handle(std::shared_ptr<detail::TensorState> state) {
   Tensor result;
@@ -106,7 +107,7 @@ Tensor Tensor::view(const Shape& shape) const {
   check(shape.numel() == numel(), "reshape: ", *this, " has ", numel(), " elements, ", shape,
         " has ", shape.numel());
   return handle(std::make_shared<detail::TensorState>(detail::TensorState{
-      .shape = shape, .dtype = old.dtype, .storage = old.storage, .parameter = {}}));
+      .shape = shape, .dtype = old.dtype, .storage = old.storage, .parameter = {}, .recipe = {}}));
 }
 
 Tensor Tensor::detach() const { return view(shape()); }

@@ -102,6 +102,7 @@ class Tensor {
   const std::shared_ptr<detail::TensorState>& state() const { return state_; }
 
  private:
+  friend class Saved;  // finds a tensor that is still held
   // Not a constructor: Tensor({0, 4}) could mean a null pointer.
   static Tensor handle(std::shared_ptr<detail::TensorState> state);
   const void* typed(DType dtype) const;

@@ -1,4 +1,4 @@
-// What a Tensor handle points to. For tensor.cc, tape.cc and parameter.cc only.
+// What a Tensor handle points to. For tensor.cc, tape.cc, saved.cc and parameter.cc only.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,7 @@ struct Storage {
 };
 
 struct ParameterState;
+struct Recipe;
 
 struct TensorState {
   Shape shape;
@@ -35,6 +36,8 @@ struct TensorState {
   int32_t slot = -1;
   // The parameter whose value this is.
   std::weak_ptr<ParameterState> parameter;
+  // How the op that made this would do it again.
+  std::weak_ptr<const Recipe> recipe;
 };
 
 }  // namespace papilio::detail

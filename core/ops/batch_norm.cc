@@ -2,6 +2,7 @@
 
 #include "papilio/core/kernels/norm.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
@@ -33,14 +34,16 @@ T inverse_deviation(T variance, double epsilon) {
 
 /// What the backward pass needs of a forward pass.
 struct Normalised {
-  Tensor x, gamma, mean, inverse;
+  Saved x;
+  Tensor gamma, mean, inverse;
   Tensor factor, beta;  ///< with relu
-  Tensor y;             ///< with relu after a residual
+  Saved y;              ///< with relu after a residual
   bool own;             ///< the statistics are those of x
+  Recipe recipe;
 
   template <class T>
   kernels::ReluGate<T> gate() const {
-    if (y.defined()) return {.y = y.data<T>()};
+    if (y.defined()) return {.y = y.get().data<T>()};
     if (factor.defined()) return {.factor = factor.data<T>(), .shift = beta.data<T>()};
     return {};
   }
@@ -61,8 +64,8 @@ Tensor gradient_of_x(const Normalised& n, const Tensor& dy, const kernels::ReluG
     of_x[c] = -of_dy[c] * r[c] * dgamma[c] * share;
     shift[c] = -of_dy[c] * dbeta[c] * share;
   }
-  kernels::channel_gradient<T>(rows, channels, n.x.data<T>(), n.mean.data<T>(), dy.data<T>(), of_dy,
-                               of_x, shift, dx.mutable_data<T>(), gate);
+  kernels::channel_gradient<T>(rows, channels, n.x.get().data<T>(), n.mean.data<T>(), dy.data<T>(),
+                               of_dy, of_x, shift, dx.mutable_data<T>(), gate);
   return dx;
 }
 
@@ -75,8 +78,9 @@ void backward(const Normalised& n, const Tensor& dy, InputGradients& gradients) 
   Tensor passed = dy;  // what relu let through, which is the residual's gradient
   if (gate.y) passed = Tensor(dy.shape(), dy.dtype());
   if (n.own || gate.y || gradients.needs(1) || gradients.needs(2))
-    kernels::channel_gradient_sums<T>(rows, channels, n.x.data<T>(), n.mean.data<T>(), dy.data<T>(),
-                                      db, dg, gate, gate.y ? passed.mutable_data<T>() : nullptr);
+    kernels::channel_gradient_sums<T>(rows, channels, n.x.get().data<T>(), n.mean.data<T>(),
+                                      dy.data<T>(), db, dg, gate,
+                                      gate.y ? passed.mutable_data<T>() : nullptr);
   if (gate.y) gate = {};
   for (int64_t c = 0; c < channels; ++c) dg[c] *= n.inverse.data<T>()[c];
   if (gradients.needs(0)) gradients.add(0, gradient_of_x<T>(n, passed, gate, dg, db));
@@ -85,12 +89,28 @@ void backward(const Normalised& n, const Tensor& dy, InputGradients& gradients) 
   if (gradients.needs(3)) gradients.add(3, passed);
 }
 
+template <class T>
+const T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
+Tensor scaled(const Tensor& x, const Tensor& mean, const Tensor& factor, const Tensor& beta,
+              const End& end) {
+  Tensor y(x.shape(), x.dtype());
+  dispatch_real(x.dtype(), "batch_norm", [&]<class T>() {
+    kernels::scale_channels<T>(x.numel() / beta.numel(), beta.numel(), x.data<T>(), mean.data<T>(),
+                               factor.data<T>(), beta.data<T>(), data_or_null<T>(end.residual),
+                               end.activation == Activation::relu, y.mutable_data<T>());
+  });
+  return y;
+}
+
 /// Normalises with `statistics`, of this batch (`own`) or given ones.
 Tensor normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                  const BatchStatistics& statistics, bool own, const End& end) {
-  const int64_t channels = x.dim(-1), rows = x.numel() / channels;
+  const int64_t channels = x.dim(-1);
   const bool relu = end.activation == Activation::relu, adds = end.residual.defined();
-  Tensor y(x.shape(), x.dtype()), inverse({channels}, x.dtype()), factor({channels}, x.dtype());
+  Tensor inverse({channels}, x.dtype()), factor({channels}, x.dtype());
   const Tensor mean =
       own ? statistics.mean : statistics.mean.clone();  // a running mean may be updated meanwhile
   dispatch_real(x.dtype(), "batch_norm", [&]<class T>() {
@@ -99,17 +119,27 @@ Tensor normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta, doubl
       r[c] = inverse_deviation(statistics.variance.data<T>()[c], epsilon);
       f[c] = r[c] * gamma.data<T>()[c];
     }
-    kernels::scale_channels<T>(rows, channels, x.data<T>(), mean.data<T>(), f, beta.data<T>(),
-                               adds ? end.residual.data<T>() : nullptr, relu, y.mutable_data<T>());
   });
-  const Normalised n{.x = x,
+  Tensor y = scaled(x, mean, factor, beta, end);
+  // x is kept anyway. A residual would take the place of y, which only a ReLU makes us keep.
+  const Saved sources[] = {x, end.residual};
+  Recipe recipe;
+  if (relu || !adds)
+    recipe = recomputable(
+        y, sources,
+        [x = sources[0], residual = sources[1], mean, factor, beta, activation = end.activation] {
+          const Tensor added = residual.get();
+          return scaled(x.get(), mean, factor, beta, {activation, added});
+        });
+  const Normalised n{.x = sources[0],
                      .gamma = gamma,
                      .mean = mean,
                      .inverse = inverse,
                      .factor = relu && !adds ? factor : Tensor(),
                      .beta = relu && !adds ? beta : Tensor(),
-                     .y = relu && adds ? y.detach() : Tensor(),
-                     .own = own};
+                     .y = relu && adds ? y : Saved(),
+                     .own = own,
+                     .recipe = recipe};
   record("batch_norm", y, {&x, &gamma, &beta, &end.residual},
          [n](const Tensor& dy, InputGradients& gradients) {
            dispatch_real(dy.dtype(), "batch_norm",

@@ -8,6 +8,7 @@
 #include "papilio/core/kept.h"
 #include "papilio/core/kernels/simd.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
@@ -136,20 +137,21 @@ Tensor butterfly_multiply(const Tensor& x, const Tensor& twiddle, int64_t n, boo
     if (inference) return;
     // A handle without a tape, so that the record does not keep itself alive.
     const Tensor relu_y = activation == Activation::relu ? y.detach() : Tensor();
-    record("butterfly_multiply", y, {&x, &twiddle, &bias},
-           [shape, form, x, twiddle, relu_y](const Tensor& dy, InputGradients& gradients) {
-             Tensor dx = gradients.needs(0) ? Tensor(x.shape(), x.dtype()) : Tensor();
-             Tensor dt = gradients.needs(1) ? Tensor(twiddle.shape(), x.dtype()) : Tensor();
-             Tensor db = gradients.needs(2) ? Tensor({shape.out_features}, x.dtype()) : Tensor();
-             kernels::butterfly_backward<T>(shape, *form, x.data<T>(), data_or_null<T>(relu_y),
-                                            dy.data<T>(),
-                                            {.x = mutable_data_or_null<T>(dx),
-                                             .twiddle = mutable_data_or_null<T>(dt),
-                                             .bias = mutable_data_or_null<T>(db)});
-             if (dx.defined()) gradients.add(0, dx);
-             if (dt.defined()) gradients.add(1, dt);
-             if (db.defined()) gradients.add(2, db);
-           });
+    record(
+        "butterfly_multiply", y, {&x, &twiddle, &bias},
+        [shape, form, x = Saved(x), twiddle, relu_y](const Tensor& dy, InputGradients& gradients) {
+          Tensor dx = gradients.needs(0) ? Tensor(x.shape(), dy.dtype()) : Tensor();
+          Tensor dt = gradients.needs(1) ? Tensor(twiddle.shape(), dy.dtype()) : Tensor();
+          Tensor db = gradients.needs(2) ? Tensor({shape.out_features}, dy.dtype()) : Tensor();
+          kernels::butterfly_backward<T>(shape, *form, x.get().data<T>(), data_or_null<T>(relu_y),
+                                         dy.data<T>(),
+                                         {.x = mutable_data_or_null<T>(dx),
+                                          .twiddle = mutable_data_or_null<T>(dt),
+                                          .bias = mutable_data_or_null<T>(db)});
+          if (dx.defined()) gradients.add(0, dx);
+          if (dt.defined()) gradients.add(1, dt);
+          if (db.defined()) gradients.add(2, db);
+        });
   });
   return y;
 }

@@ -1,6 +1,7 @@
 #include "papilio/core/kernels/conv.h"
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
@@ -54,16 +55,17 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   });
   record(
       "conv2d", y, {&x, &weight, &bias},
-      [x, weight, s](const Tensor& dy, InputGradients& gradients) {
+      [x = Saved(x), weight, s](const Tensor& dy, InputGradients& gradients) {
         dispatch_real(dy.dtype(), "conv2d", [&]<class T>() {
           if (gradients.needs(0)) {
-            Tensor dx(x.shape(), x.dtype());
+            Tensor dx(x.shape(), dy.dtype());
             kernels::conv_backward_data<T>(s, dy.data<T>(), weight.data<T>(), dx.mutable_data<T>());
-            gradients.add(0, dx);
+            gradients.add(0, std::move(dx));
           }
           if (gradients.needs(1)) {
             Tensor dw(weight.shape(), weight.dtype());
-            kernels::conv_backward_weight<T>(s, x.data<T>(), dy.data<T>(), dw.mutable_data<T>());
+            kernels::conv_backward_weight<T>(s, x.get().data<T>(), dy.data<T>(),
+                                             dw.mutable_data<T>());
             gradients.add(1, dw);
           }
           if (gradients.needs(2)) {

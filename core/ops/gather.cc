@@ -2,12 +2,31 @@
 
 #include "papilio/core/ops.h"
 #include "papilio/core/ops/elementwise.h"
+#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
 
 int64_t rows_worth_a_thread(int64_t columns) {
   return std::max<int64_t>(detail::kGrain / std::max<int64_t>(columns, 1), 1);
+}
+
+Tensor gathered(const Tensor& x, const Tensor& index) {
+  const int64_t columns = x.dim(-1), picked = index.numel();
+  Tensor y(x.shape().with(-1, picked), x.dtype());
+  dispatch_floating(x.dtype(), "gather", [&]<class T>() {
+    const int64_t* at = index.data<int64_t>();
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    parallel_for(
+        x.shape().leading().numel(),
+        [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; ++r)
+            for (int64_t j = 0; j < picked; ++j) out[r * picked + j] = in[r * columns + at[j]];
+        },
+        rows_worth_a_thread(picked));
+  });
+  return y;
 }
 
 // dx[r, index[j]] += dy[r, j]; rows are independent, so that the sums have one order.
@@ -40,21 +59,13 @@ Tensor gather(const Tensor& x, const Tensor& index) {
   for (int64_t j = 0; j < picked; ++j)
     check(0 <= at[j] && at[j] < columns, "gather: index[", j, "] is ", at[j], ", the last axis of ",
           x, " has ", columns, " positions, 0 .. ", columns - 1);
-  Tensor y(x.shape().with(-1, picked), x.dtype());
-  dispatch_floating(x.dtype(), "gather", [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutable_data<T>();
-    parallel_for(
-        x.shape().leading().numel(),
-        [&](int64_t begin, int64_t end) {
-          for (int64_t r = begin; r < end; ++r)
-            for (int64_t j = 0; j < picked; ++j) out[r * picked + j] = in[r * columns + at[j]];
-        },
-        rows_worth_a_thread(picked));
-  });
+  Tensor y = gathered(x, index);
+  const Saved source(x);
+  const Recipe recipe =
+      recomputable_from(y, {&source, 1}, [source, index] { return gathered(source.get(), index); });
   // The index is an input too: backward() then refuses one that was written meanwhile.
   record("gather", y, {&x, &index},
-         [index, shape = x.shape()](const Tensor& dy, InputGradients& dx) {
+         [index, shape = x.shape(), recipe](const Tensor& dy, InputGradients& dx) {
            dx.add(0, scattered(dy, index, shape));
          });
   return y;

@@ -1,5 +1,6 @@
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/saved.h"
 
 namespace papilio {
 
@@ -31,19 +32,19 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                      bias.defined() ? bias.data<T>() : nullptr);
   });
   record("linear", y, {&x, &weight, &bias},
-         [x, weight, rows, in, out](const Tensor& dy, InputGradients& gradients) {
+         [x = Saved(x), weight, rows, in, out](const Tensor& dy, InputGradients& gradients) {
            dispatch_floating(dy.dtype(), "linear", [&]<class T>() {
              if (gradients.needs(0)) {
-               Tensor dx(x.shape(), x.dtype());
+               Tensor dx(x.shape(), dy.dtype());
                kernels::gemm<T>({.m = rows, .n = in, .k = out, .op_b = Op::conjugate}, dy.data<T>(),
                                 weight.data<T>(), dx.mutable_data<T>());
-               gradients.add(0, dx);
+               gradients.add(0, std::move(dx));
              }
              if (gradients.needs(1)) {
                Tensor dw(weight.shape(), weight.dtype());
                kernels::gemm<T>(
                    {.m = out, .n = in, .k = rows, .op_a = Op::transpose, .op_b = Op::conjugate},
-                   dy.data<T>(), x.data<T>(), dw.mutable_data<T>());
+                   dy.data<T>(), x.get().data<T>(), dw.mutable_data<T>());
                gradients.add(1, dw);
              }
              if (gradients.needs(2)) {

@@ -71,6 +71,35 @@ TEST(Memory, TrimGivesUnusedBigBlocksBack) {
   std::memset(kept.data(), 1, kBig);  // still ours
 }
 
+TEST(Memory, BigBlocksOfAllSizesShareOneMemory) {
+  constexpr size_t kMegabyte = size_t{1} << 20;
+  const auto blocks = [](size_t count, size_t bytes) {
+    std::vector<Buffer> all;
+    for (size_t i = 0; i < count; ++i) all.emplace_back(bytes);
+    return all;
+  };
+  blocks(1, 41 * kMegabyte);
+  const int64_t reserved = memory::stats().reserved;
+  for (const size_t count : {2, 3, 5, 13, 40}) blocks(count, 40 * kMegabyte / count);
+  EXPECT_EQ(memory::stats().reserved, reserved);
+}
+
+TEST(Memory, WhatTrimGaveBackCanBeHadAgain) {
+  for (int i = 0; i < 3; ++i) {
+    {
+      std::vector<Buffer> blocks;
+      for (const size_t size : {3 << 20, 300 << 10, 9 << 20, 5 << 20}) blocks.emplace_back(size);
+      for (const Buffer& block : blocks) std::memset(block.data(), i, block.bytes());
+      blocks.erase(blocks.begin() + 1);
+      memory::trim();
+      for (const Buffer& block : blocks)
+        EXPECT_EQ(block.as<char>()[block.bytes() - 1], i) << block.bytes();
+    }
+    memory::trim();
+    EXPECT_GE(memory::stats().reserved, memory::stats().in_use);
+  }
+}
+
 TEST(Memory, AbsurdSizesAreErrorsThatNameThem) {
   for (const size_t size : {size_t{1} << 50, size_t{1} << 63, SIZE_MAX})
     EXPECT_THAT(error_of([&] { memory::allocate(size); }),
