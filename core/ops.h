@@ -102,6 +102,19 @@ struct Conv2dOptions {
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const Conv2dOptions& options = {});
 
+/// What conv2d_fused() does in the same pass over memory. What is undefined is left out.
+struct Conv2dFusion {
+  Tensor bias = {};      ///< [out]
+  Tensor residual = {};  ///< of the shape of the result
+  Activation activation = Activation::none;
+  Tensor order = {};  ///< i64 [in]: x stands for gather(x, order), as after a channel shuffle
+};
+/// activation(conv2d(x, weight, bias) + residual) for inference: an Error when a tape wants a
+/// gradient of one of these; conv2d(), batch_norm() and relu() are recorded. What the kernel makes
+/// of the weight is kept with it until it is written.
+Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused,
+                    const Conv2dOptions& options = {});
+
 struct Pool2dOptions {
   int64_t kernel = 2, stride = 2, padding = 0;
 };

@@ -27,6 +27,10 @@ Tensor identity(int64_t n, DType dtype) {
   return one;
 }
 
+std::vector<Tensor> values(const std::vector<Parameter>& parameters) {
+  return {parameters.begin(), parameters.end()};
+}
+
 }  // namespace
 
 std::vector<int64_t> shuffle_permutation(int64_t channels, int64_t groups) {
@@ -40,13 +44,14 @@ std::vector<int64_t> shuffle_permutation(int64_t channels, int64_t groups) {
 
 ChannelShuffle::ChannelShuffle(int64_t channels, int64_t groups)
     : channels_(channels), groups_(groups) {
-  index_ = Tensor::from(shuffle_permutation(channels, groups), {channels});
+  order_ = Tensor::from(shuffle_permutation(channels, groups), {channels});
+  places_ = Tensor::from(shuffle_permutation(channels, channels / groups), {channels});
 }
 
 Tensor ChannelShuffle::forward(const Tensor& x) {
   check(x.rank() >= 1 && x.dim(-1) == channels_, "channel shuffle: x", x.shape(),
         " doesn't have the ", channels_, " channels of the layer last");
-  return gather(x, index_);
+  return gather(x, order_);
 }
 
 std::string ChannelShuffle::describe() const {
@@ -80,14 +85,14 @@ bool ComposedMixer::pays(const KMatrix& mixer, int64_t out) {
 
 Tensor ComposedMixer::weight(KMatrix& mixer) const {
   const int64_t channels = mixer.out_features();
-  return kept_.get(mixer.parameters(), [&] {
+  return kept_.get(values(mixer.parameters()), [&] {
     return reshape(mixer.multiply_transposed(identity(channels, mixer.dtype())),
                    {channels, mixer.in_features(), 1, 1});
   });
 }
 
 Tensor ComposedMixer::weight(KMatrix& mixer, const Conv2d& next) const {
-  std::vector<Parameter> sources = mixer.parameters();
+  std::vector<Tensor> sources = values(mixer.parameters());
   sources.push_back(next.weight());
   return kept_.get(sources, [&] {
     const Tensor rows = ungrouped_weight(next.weight(), next.options().groups);

@@ -26,9 +26,14 @@ class ChannelShuffle : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
 
+  /// i64 [channels]: the layer is gather(x, order()).
+  const Tensor& order() const { return order_; }
+  /// Where channel i of x goes.
+  const Tensor& places() const { return places_; }
+
  private:
   int64_t channels_, groups_;
-  Tensor index_;
+  Tensor order_, places_;
 };
 
 /// The Hadamard transform over the channels: x [..., channels], padded with zeros to the next power

@@ -32,12 +32,21 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel,
         {.weight_decay = false});
 }
 
-Tensor Conv2d::forward(const Tensor& x) {
+void Conv2d::check_input(const Tensor& x) const {
   check(x.rank() == 4, "conv2d: x", x.shape(),
         " is no batch of images; expected [batch, height, width, ", in_, "]");
   check(x.dim(-1) == in_, "conv2d: x", x.shape(), " has ", x.dim(-1), " channels, the layer takes ",
         in_, "; images are channels-last, [batch, height, width, channels]");
+}
+
+Tensor Conv2d::forward(const Tensor& x) {
+  check_input(x);
   return conv2d(x, weight_, bias_.defined() ? bias_.value() : Tensor(), options_);
+}
+
+Tensor Conv2d::forward(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused) {
+  check_input(x);
+  return conv2d_fused(x, weight, fused, options_);
 }
 
 std::string Conv2d::describe() const {

@@ -25,6 +25,13 @@ class Conv2d : public Module {
          const Conv2dLayerOptions& options, Rng rng);
 
   Tensor forward(const Tensor& x) override;
+  /// By another weight of the same shape and another bias, with what is fused; for inference, see
+  /// conv2d_fused().
+  Tensor forward(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused);
+  using Module::operator();
+  Tensor operator()(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused) {
+    return call(x, [&] { return forward(x, weight, fused); });
+  }
   void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
   std::string describe() const override;
   Cost cost(const Shape& input) const override;
@@ -32,8 +39,11 @@ class Conv2d : public Module {
   const Parameter& weight() const { return weight_; }
   const Parameter& bias() const { return bias_; }
   const Conv2dOptions& options() const { return options_; }
+  bool depthwise() const { return options_.groups == in_ && in_ == out_; }
 
  private:
+  void check_input(const Tensor& x) const;
+
   int64_t in_, out_, kernel_;
   Conv2dOptions options_;
   Parameter weight_, bias_;

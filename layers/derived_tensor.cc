@@ -16,8 +16,9 @@ struct Source {
   Tensor value;
   uint64_t version;
 
-  bool operator==(const Source& other) const {
-    return value.shares_storage_with(other.value) && version == other.version;
+  bool is(const Tensor& other) const {
+    if (!value.defined() || !other.defined()) return value.defined() == other.defined();
+    return value.shares_storage_with(other) && version == other.version();
   }
 };
 
@@ -34,22 +35,24 @@ DerivedTensor::~DerivedTensor() = default;
 DerivedTensor::DerivedTensor(DerivedTensor&&) noexcept = default;
 DerivedTensor& DerivedTensor::operator=(DerivedTensor&&) noexcept = default;
 
-Tensor DerivedTensor::get(std::span<const Parameter> sources,
+Tensor DerivedTensor::get(std::span<const Tensor> sources,
                           const std::function<Tensor()>& make) const {
-  std::vector<Source> key;
-  bool wanted = false;
-  for (const Parameter& source : sources) {
-    const Tensor* value = &source.value();
-    key.push_back({*value, value->version()});
-    wanted |= recorded({&value, 1});
-  }
-  if (wanted) return make();
+  for (const Tensor& source : sources)
+    if (const Tensor* value = &source; recorded({&value, 1})) return make();
   const std::lock_guard lock(state_->mutex);
-  if (!state_->kept.defined() || state_->key != key) {
-    const NoTape guard;
-    state_->kept = make();
-    state_->key = std::move(key);
-  }
+  std::vector<Source>& key = state_->key;
+  if (state_->kept.defined() &&
+      std::equal(key.begin(), key.end(), sources.begin(), sources.end(),
+                 [](const Source& held, const Tensor& now) { return held.is(now); }))
+    return state_->kept;
+  key.clear();  // if make() throws, nothing is kept
+  state_->kept = {};
+  const NoTape guard;
+  std::vector<Source> read;
+  for (const Tensor& source : sources)
+    read.push_back({source, source.defined() ? source.version() : 0});
+  state_->kept = make();
+  key = std::move(read);
   return state_->kept;
 }
 

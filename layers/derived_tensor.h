@@ -1,4 +1,4 @@
-// DerivedTensor: what inference needs again and again, made once from parameters.
+// DerivedTensor: what inference needs again and again, made once from parameters and buffers.
 #pragma once
 
 #include <functional>
@@ -7,11 +7,12 @@
 #include <span>
 
 #include "papilio/core/parameter.h"
+#include "papilio/core/tensor.h"
 
 namespace papilio {
 
-/// A tensor computed from parameters, such as the untied twiddle of tied ones, and kept for as long
-/// as no parameter is written. Threads may share it.
+/// A tensor computed from parameters and buffers, such as the untied twiddle of tied ones, and kept
+/// for as long as none of them is written. Threads may share it.
 class DerivedTensor {
  public:
   DerivedTensor();
@@ -20,9 +21,9 @@ class DerivedTensor {
   DerivedTensor& operator=(DerivedTensor&&) noexcept;
 
   /// make(), recorded, when a tape here wants the gradient of one of the sources; the kept tensor
-  /// otherwise.
-  Tensor get(std::span<const Parameter> sources, const std::function<Tensor()>& make) const;
-  Tensor get(std::initializer_list<Parameter> sources, const std::function<Tensor()>& make) const {
+  /// otherwise. A source may be undefined.
+  Tensor get(std::span<const Tensor> sources, const std::function<Tensor()>& make) const;
+  Tensor get(std::initializer_list<Tensor> sources, const std::function<Tensor()>& make) const {
     return get(std::span(sources.begin(), sources.size()), make);
   }
 

@@ -109,5 +109,6 @@ void Module::freeze() {
 CallObserver::CallObserver(Callback callback)
     : callback_(std::move(callback)), outer_(std::exchange(observer, this)) {}
 CallObserver::~CallObserver() { observer = outer_; }
+bool CallObserver::watching() { return observer != nullptr; }
 
 }  // namespace papilio

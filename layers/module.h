@@ -78,6 +78,8 @@ class CallObserver {
   ~CallObserver();
   CallObserver(const CallObserver&) = delete;
   CallObserver& operator=(const CallObserver&) = delete;
+  /// True while one lives on this thread: layers that could run as one then run one by one.
+  static bool watching();
 
  private:
   friend class Module;

@@ -1,6 +1,7 @@
 #include "papilio/layers/norm.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "papilio/core/kept.h"
@@ -56,6 +57,56 @@ void BatchNorm2d::track(const BatchStatistics& batch, int64_t count) {
           static_cast<T>((1 - m) * variance[c] + m * unbiased * batch.variance.data<T>()[c]);
     }
   });
+}
+
+bool BatchNorm2d::wants_gradient(const Tensor& weight, const Parameter& bias) const {
+  const Tensor none;
+  const Tensor* inputs[] = {&weight, bias.defined() ? &bias.value() : &none, &weight_.value(),
+                            &bias_.value()};
+  return recorded(inputs);
+}
+
+BatchNorm2d::Folded BatchNorm2d::folded(const Tensor& weight, const Parameter& bias,
+                                        const Tensor& order) const {
+  check(weight.rank() >= 1 && weight.dim(0) == channels_ && weight.dtype() == options_.dtype,
+        "batch_norm: the convolution's weight is ", weight, ", the layer takes [", channels_,
+        ", ...] ", options_.dtype);
+  const Tensor shift = bias.defined() ? bias.value() : Tensor();
+  // visit(channel of the result, of this layer, gamma / deviation of it)
+  const auto for_each_channel = [&]<class T>(const auto& visit) {
+    for (int64_t i = 0; i < channels_; ++i) {
+      const int64_t c = order.defined() ? order.data<int64_t>()[i] : i;
+      visit(i, c,
+            static_cast<double>(weight_.value().data<T>()[c]) /
+                std::sqrt(static_cast<double>(variance_.data<T>()[c]) + options_.epsilon));
+    }
+  };
+  return {.weight = folded_weight_.get(
+              {weight, weight_, variance_, order},
+              [&] {
+                Tensor result(weight.shape(), weight.dtype());
+                const int64_t size = weight.numel() / channels_;
+                dispatch_real(weight.dtype(), "batch_norm", [&]<class T>() {
+                  T* to = result.mutable_data<T>();
+                  for_each_channel.template operator()<T>([&](int64_t i, int64_t c, double factor) {
+                    std::transform(weight.data<T>() + c * size, weight.data<T>() + (c + 1) * size,
+                                   to + i * size, [&](T w) { return static_cast<T>(w * factor); });
+                  });
+                });
+                return result;
+              }),
+          .bias = folded_bias_.get({weight_, bias_, mean_, variance_, shift, order}, [&] {
+            Tensor result({channels_}, weight.dtype());
+            dispatch_real(weight.dtype(), "batch_norm", [&]<class T>() {
+              T* to = result.mutable_data<T>();
+              for_each_channel.template operator()<T>([&](int64_t i, int64_t c, double factor) {
+                const double from = shift.defined() ? shift.data<T>()[c] : 0;
+                to[i] = static_cast<T>(bias_.value().data<T>()[c] +
+                                       (from - mean_.data<T>()[c]) * factor);
+              });
+            });
+            return result;
+          })};
 }
 
 std::string BatchNorm2d::describe() const { return concat("BatchNorm2d(", channels_, ")"); }

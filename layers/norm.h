@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "papilio/layers/derived_tensor.h"
 #include "papilio/layers/module.h"
 
 namespace papilio {
@@ -33,6 +34,20 @@ class BatchNorm2d : public Module {
   /// From now on forward() applies the activation, in the same pass over memory: faster than an op
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }
+  Activation activation() const { return activation_; }
+
+  /// Whether forward() takes the running statistics here.
+  bool constant() const { return !Tape::recording() || frozen(); }
+  /// Whether a tape here wants the gradient of the layer's own parameters or of one of these;
+  /// `bias` may be undefined, here and below.
+  bool wants_gradient(const Tensor& weight, const Parameter& bias) const;
+  struct Folded {
+    Tensor weight, bias;
+  };
+  /// What makes one convolution of a convolution by `weight` [channels, ...] and `bias` and this
+  /// norm by the running statistics; the i64 `order` [channels], if defined, permutes the channels
+  /// of the result. Kept until one of the tensors is written.
+  Folded folded(const Tensor& weight, const Parameter& bias, const Tensor& order = {}) const;
   void fields(Fields& f) override {
     f("weight", weight_), f("bias", bias_), f("running_mean", mean_), f("running_var", variance_);
   }
@@ -47,6 +62,7 @@ class BatchNorm2d : public Module {
   Parameter weight_, bias_;
   Tensor mean_, variance_;
   Activation activation_ = Activation::none;
+  DerivedTensor folded_weight_, folded_bias_;
 };
 
 struct LayerNormOptions {

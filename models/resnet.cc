@@ -1,5 +1,6 @@
 #include "papilio/models/resnet.h"
 
+#include "papilio/layers/conv_norm.h"
 #include "papilio/layers/factory.h"
 
 namespace papilio::models {
@@ -49,8 +50,8 @@ ResidualBlock::ResidualBlock(int64_t in, int64_t out, int64_t stride, Rng rng)
 }
 
 Tensor ResidualBlock::forward(const Tensor& x) {
-  const Tensor residual = shortcut_ ? (*shortcut_bn_)((*shortcut_)(x)) : x;
-  return bn2_(conv2_(bn1_(conv1_(x))), residual);
+  const Tensor residual = shortcut_ ? conv_norm(*shortcut_, *shortcut_bn_, x) : x;
+  return conv_norm(conv2_, bn2_, conv_norm(conv1_, bn1_, x), {.residual = residual});
 }
 
 void ResidualBlock::fields(Fields& f) {
@@ -89,7 +90,7 @@ std::unique_ptr<Module> ResNet::make(const Config& config) {
 
 Tensor ResNet::forward(const Tensor& x) {
   check(x.rank() == 4, "resnet: x", x.shape(), ", expected [batch, height, width, 3]");
-  Tensor y = bn1_(conv1_(standardize_(x)));
+  Tensor y = conv_norm(conv1_, bn1_, standardize_(x));
   for (const auto& block : blocks_) y = (*block)(y);
   y = global_avg_pool2d(y);
   return head_(extra_ ? (*extra_)(y) : y);

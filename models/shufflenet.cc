@@ -5,7 +5,9 @@
 #include <cmath>
 #include <map>
 
+#include "papilio/layers/by_parts.h"
 #include "papilio/layers/channel_mixers.h"
+#include "papilio/layers/conv_norm.h"
 #include "papilio/layers/kmatrix.h"
 
 namespace papilio::models {
@@ -13,6 +15,8 @@ namespace {
 
 constexpr int64_t kStem = 24;
 constexpr int64_t kBlocks[] = {4, 8, 4};  // of stages 2, 3 and 4
+// Bytes of a stage's result that leave room in a core's cache for what else its blocks hold.
+constexpr int64_t kCached = 400 << 10;
 
 // Channels of stage 2 at width 1 (Zhang et al., Table 1); each further stage has twice as many.
 const std::map<int64_t, int64_t> kStage2 = {{1, 144}, {2, 200}, {3, 240}, {4, 272}, {8, 384}};
@@ -142,16 +146,26 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
 }
 
 Tensor ShuffleBlock::forward(const Tensor& x) {
-  const Tensor branch = expand_(norm2_(depthwise_(remixed(norm1_(reduced(x))))));
-  if (options_.stride == 1) return norm3_(branch, x);
+  if (options_.stride == 1) return branch(x, x);
   // The ReLU after the concatenation changes nothing in the means of what another ReLU gave.
   const Tensor pooled = avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
-  return concat({pooled, norm3_(branch)}, -1);
+  return concat({pooled, branch(x, {})}, -1);
+}
+
+Tensor ShuffleBlock::branch(const Tensor& x, const Tensor& residual) {
+  const auto* shuffle = dynamic_cast<const ChannelShuffle*>(mix_mid_.get());
+  if (!shuffle || !conv_norm_folds())
+    return conv_norm(expand_, norm3_, conv_norm(depthwise_, norm2_, remixed(reduced(x))),
+                     {.residual = residual});
+  // A depthwise convolution takes channels in any order, and the last one reads them from where
+  // they are: no shuffle.
+  const Tensor filtered = conv_norm(depthwise_, norm2_, reduced(x), {.places = shuffle->places()});
+  return conv_norm(expand_, norm3_, filtered, {.residual = residual, .order = shuffle->order()});
 }
 
 Tensor ShuffleBlock::reduced(const Tensor& x) {
-  if (composed_in_) return conv2d(x, in_weight_.weight(*composed_in_, reduce_), {}, {});
-  return reduce_(mixed(mix_in_, x));
+  if (composed_in_) return conv_norm(in_weight_.weight(*composed_in_, reduce_), {}, norm1_, x);
+  return conv_norm(reduce_, norm1_, mixed(mix_in_, x));
 }
 
 Tensor ShuffleBlock::remixed(const Tensor& x) {
@@ -209,11 +223,21 @@ std::unique_ptr<Module> ShuffleNet::make(const Config& config) {
 Tensor ShuffleNet::forward(const Tensor& x) {
   check(x.rank() == 4 && x.dim(1) >= 16 && x.dim(2) >= 16, "shufflenet: x", x.shape(),
         ", expected [batch, height, width, 3] of at least 16 x 16 pixels");
-  Tensor y = norm1_(conv1_(standardize_(x)));
+  // In inference few images at a time, whose activations stay in the cache.
+  const int64_t side = stem_.pool ? 8 : 2 * stem_.stride,
+                bytes = x.dim(1) * x.dim(2) / (side * side) * stage_channels(options_, 2) * 4;
+  return head_(conv_norm_folds()
+                   ? by_parts(x, std::max<int64_t>(kCached / std::max<int64_t>(bytes, 1), 1),
+                              [this](const Tensor& part) { return features(part); })
+                   : features(x));
+}
+
+Tensor ShuffleNet::features(const Tensor& x) {
+  Tensor y = conv_norm(conv1_, norm1_, standardize_(x));
   if (stem_.pool) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   for (auto* stage : {&stage2_, &stage3_, &stage4_})
     for (const auto& block : *stage) y = (*block)(y);
-  return head_(global_avg_pool2d(y));
+  return global_avg_pool2d(y);
 }
 
 void ShuffleNet::fields(Fields& f) {

@@ -63,6 +63,7 @@ class ShuffleBlock : public Module {
   std::string describe() const override;
 
  private:
+  Tensor branch(const Tensor& x, const Tensor& residual);
   Tensor reduced(const Tensor& x);
   Tensor remixed(const Tensor& x);
 
@@ -94,6 +95,8 @@ class ShuffleNet : public Module {
   Config input() const override { return options_.statistics.input; }
 
  private:
+  Tensor features(const Tensor& x);
+
   ShuffleNetOptions options_;
   ShuffleNetStem stem_;
   Standardize standardize_;

@@ -20,11 +20,6 @@ constexpr int kVectorsAtOnce = 6;
 constexpr int kVectorsAtOnce = 4;
 #endif
 
-// max(v, 0); NaN stays NaN.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V relu_of(D d, V v) {
-  return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
-}
 // dy where the output was not cut off; as the op relu, also where it is NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V gated(D d, V dy, V output) {

@@ -2,9 +2,13 @@
 #include "papilio/core/kernels/conv.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
+#include "papilio/core/error.h"
 #include "papilio/core/kernels/depthwise.h"
 #include "papilio/core/kernels/pointwise.h"
+#include "papilio/core/kernels/simd.h"
 
 namespace papilio::kernels {
 namespace {
@@ -33,12 +37,34 @@ bool takes_pointwise(const ConvShape& s, int64_t made) {
 }  // namespace
 
 template <>
-void conv_forward(const ConvShape& s, const float* x, const float* weight, const float* bias,
-                  float* y) {
+void conv_forward(const ConvShape& s, const float* x, const float* weight,
+                  const ConvFusion<float>& fused, float* y, const Buffer* packed) {
+  check(!fused.order || conv_takes_order(s), "conv2d: no order of the channels for this shape");
+  const auto own = packed ? nullptr : conv_pack(s, weight, fused);
+  if (!packed) packed = own.get();
   if (takes_pointwise(s, s.out_per_group()))
-    return pointwise_forward(pointwise(s), x, weight, bias, y);
-  if (is_depthwise3x3(s)) return depthwise3x3_forward(s, x, weight, bias, y);
-  conv_forward_onednn(s, x, weight, bias, y);
+    return pointwise_forward(pointwise(s), x, *packed, fused, y);
+  if (is_depthwise3x3(s)) return depthwise3x3_forward(s, x, *packed, fused, y);
+  conv_forward_onednn(s, x, weight, fused, y, packed);
+}
+
+bool conv_takes_order(const ConvShape& s) { return takes_pointwise(s, s.out_per_group()); }
+
+std::shared_ptr<const Buffer> conv_pack(const ConvShape& s, const float* weight,
+                                        const ConvFusion<float>& fused) {
+  if (takes_pointwise(s, s.out_per_group()))
+    return std::make_shared<const Buffer>(pointwise_pack(pointwise(s), weight));
+  if (is_depthwise3x3(s)) return std::make_shared<const Buffer>(depthwise3x3_pack(s, weight));
+  return conv_pack_onednn(s, weight, fused);
+}
+
+std::array<int64_t, 3> conv_packing(const ConvShape& s, const ConvFusion<float>& fused) {
+  if (takes_pointwise(s, s.out_per_group())) {
+    const auto target = std::hash<std::string_view>()(simd_target());  // the panels are its vectors
+    return {1, s.groups, static_cast<int64_t>(target)};
+  }
+  if (is_depthwise3x3(s)) return {2, 0, 0};
+  return {3, s.groups, conv_packing_onednn(s, fused)};
 }
 
 template <>
@@ -57,9 +83,9 @@ void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, f
 }
 
 template <>
-void conv_forward(const ConvShape& s, const double* x, const double* weight, const double* bias,
-                  double* y) {
-  conv_forward_reference(s, x, weight, bias, y);
+void conv_forward(const ConvShape& s, const double* x, const double* weight,
+                  const ConvFusion<double>& fused, double* y, const Buffer* /*packed*/) {
+  conv_forward_reference(s, x, weight, fused, y);
 }
 template <>
 void conv_backward_data(const ConvShape& s, const double* dy, const double* weight, double* dx) {

@@ -2,7 +2,11 @@
 // table of shapes; a reference of im2col and matrix products in any type.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
+
+#include "papilio/core/memory.h"
 
 namespace papilio::kernels {
 
@@ -23,9 +27,30 @@ struct ConvShape {
   }
 };
 
-/// y = x * weight + bias; bias [out] may be null. T is float or double.
+/// What a convolution does in the same pass over memory.
 template <class T>
-void conv_forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y);
+struct ConvFusion {
+  const T* bias = nullptr;         ///< [out], or null: none
+  const T* residual = nullptr;     ///< as y, added to it; or null: none
+  bool relu = false;               ///< then max(y, 0)
+  const int64_t* order = nullptr;  ///< [in], channel order[i] of x stands for channel i; or null
+};
+
+/// y = x * weight, and what is fused. T is float or double; an order only for what
+/// conv_takes_order(). `packed` is null or of conv_pack().
+template <class T>
+void conv_forward(const ConvShape& shape, const T* x, const T* weight, const ConvFusion<T>& fused,
+                  T* y, const Buffer* packed = nullptr);
+/// Whether conv_forward<float> takes a ConvFusion::order.
+bool conv_takes_order(const ConvShape& shape);
+
+/// The weight as the kernel behind conv_forward<float> wants it, for many calls; null when it wants
+/// it as it is.
+std::shared_ptr<const Buffer> conv_pack(const ConvShape& shape, const float* weight,
+                                        const ConvFusion<float>& fused);
+/// Calls with the same numbers here share what conv_pack() made of a weight.
+std::array<int64_t, 3> conv_packing(const ConvShape& shape, const ConvFusion<float>& fused);
+
 /// dx from dy, as x and y.
 template <class T>
 void conv_backward_data(const ConvShape& shape, const T* dy, const T* weight, T* dx);
@@ -35,7 +60,11 @@ void conv_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw
 
 /// The same by oneDNN.
 void conv_forward_onednn(const ConvShape& shape, const float* x, const float* weight,
-                         const float* bias, float* y);
+                         const ConvFusion<float>& fused, float* y, const Buffer* packed = nullptr);
+std::shared_ptr<const Buffer> conv_pack_onednn(const ConvShape& shape, const float* weight,
+                                               const ConvFusion<float>& fused);
+/// A number for the order of the packed weight.
+int64_t conv_packing_onednn(const ConvShape& shape, const ConvFusion<float>& fused);
 void conv_backward_data_onednn(const ConvShape& shape, const float* dy, const float* weight,
                                float* dx);
 void conv_backward_weight_onednn(const ConvShape& shape, const float* x, const float* dy,
@@ -43,8 +72,8 @@ void conv_backward_weight_onednn(const ConvShape& shape, const float* x, const f
 
 /// The same by im2col and gemm: what the fast path is compared with, and what runs in double.
 template <class T>
-void conv_forward_reference(const ConvShape& shape, const T* x, const T* weight, const T* bias,
-                            T* y);
+void conv_forward_reference(const ConvShape& shape, const T* x, const T* weight,
+                            const ConvFusion<T>& fused, T* y);
 template <class T>
 void conv_backward_data_reference(const ConvShape& shape, const T* dy, const T* weight, T* dx);
 template <class T>

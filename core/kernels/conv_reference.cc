@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "papilio/core/error.h"
 #include "papilio/core/kernels/conv.h"
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/memory.h"
@@ -69,7 +70,9 @@ void for_each_image(const ConvShape& s, const Visit& visit) {
 }  // namespace
 
 template <class T>
-void conv_forward_reference(const ConvShape& s, const T* x, const T* weight, const T* bias, T* y) {
+void conv_forward_reference(const ConvShape& s, const T* x, const T* weight,
+                            const ConvFusion<T>& fused, T* y) {
+  check(!fused.order, "conv2d: the reference takes the channels in order");
   for_each_image<T>(s,
                     [&](int64_t group, int64_t x_at, int64_t y_at, int64_t weight_at, T* columns) {
                       im2col(s, x + x_at, group, columns);
@@ -79,8 +82,13 @@ void conv_forward_reference(const ConvShape& s, const T* x, const T* weight, con
                                .op_b = Op::transpose,
                                .ldc = s.out},
                               columns, weight + weight_at, y + y_at,
-                              bias ? bias + group * s.out_per_group() : nullptr);
+                              fused.bias ? fused.bias + group * s.out_per_group() : nullptr);
                     });
+  const int64_t count = s.batch * s.out_height() * s.out_width() * s.out;
+  if (fused.residual)
+    for (int64_t i = 0; i < count; ++i) y[i] += fused.residual[i];
+  if (fused.relu)
+    for (int64_t i = 0; i < count; ++i) y[i] = y[i] < 0 ? T(0) : y[i];
 }
 
 template <class T>
@@ -113,9 +121,10 @@ void conv_backward_weight_reference(const ConvShape& s, const T* x, const T* dy,
                     });
 }
 
-#define PAPILIO_INSTANTIATE(T)                                                              \
-  template void conv_forward_reference(const ConvShape&, const T*, const T*, const T*, T*); \
-  template void conv_backward_data_reference(const ConvShape&, const T*, const T*, T*);     \
+#define PAPILIO_INSTANTIATE(T)                                                                     \
+  template void conv_forward_reference(const ConvShape&, const T*, const T*, const ConvFusion<T>&, \
+                                       T*);                                                        \
+  template void conv_backward_data_reference(const ConvShape&, const T*, const T*, T*);            \
   template void conv_backward_weight_reference(const ConvShape&, const T*, const T*, T*);
 PAPILIO_INSTANTIATE(float)
 PAPILIO_INSTANTIATE(double)

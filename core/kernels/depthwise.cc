@@ -29,59 +29,32 @@ int64_t grain(const ConvShape& s) {
   return std::max<int64_t>(1, (int64_t{1} << 16) / (9 * s.out_width() * s.out));
 }
 
-/// Images x and how windows lie on them.
-struct Images {
-  const ConvShape& s;
-  const float *x, *zero_row;
-
-  const float* row(int64_t image, int64_t h) const {
-    return h >= 0 && h < s.height ? x + (image * s.height + h) * s.width * s.in : zero_row;
-  }
-  /// The three rows under row `output` of the outputs, counted over all images.
-  void rows_under(int64_t output, const float** rows) const {
-    const int64_t image = output / s.out_height(), top = output % s.out_height() * s.stride - 1;
-    for (int64_t r = 0; r < 3; ++r) rows[r] = row(image, top + r);
-  }
-};
-
-/// One row of outputs: those at the edges one by one, those between together.
-void forward_row(const DepthwiseLoops& loops, const Images& images, int64_t output,
-                 const float* weight, const float* bias, float* y) {
-  const ConvShape& s = images.s;
-  const int64_t channels = s.in, outputs = s.out_width();
-  const float* rows[3];
-  images.rows_under(output, rows);
-  const auto edge = [&](int64_t i) {
-    const float* window[9];
-    for (int64_t k = 0; k < 9; ++k) {
-      const int64_t column = i * s.stride - 1 + k % 3;
-      window[k] =
-          column >= 0 && column < s.width ? rows[k / 3] + column * channels : images.zero_row;
-    }
-    loops.window(channels, window, weight, bias, y + i * channels);
-  };
-  edge(0);
-  const int64_t inside =
-      std::max<int64_t>((s.width - 2) / s.stride + 1, 1);  // the first not inside
-  if (inside > 1) {
-    const float* begin[3];
-    for (int r = 0; r < 3; ++r) begin[r] = rows[r] + (s.stride - 1) * channels;
-    loops.windows(channels, std::min(inside, outputs) - 1, s.stride, begin, weight, bias,
-                  y + channels);
-  }
-  for (int64_t i = inside; i < outputs; ++i) edge(i);
-}
-
-void forward(const ConvShape& s, const float* x, const Buffer& weight, const float* bias,
-             float* y) {
+void forward(const ConvShape& s, const float* x, const Buffer& weight,
+             const ConvFusion<float>& fused, float* y) {
   const DepthwiseLoops loops = depthwise_loops();
   const Buffer zero_row = zeros(s.width * s.in);
-  const Images images{.s = s, .x = x, .zero_row = zero_row.as<float>()};
+  // Row h of an image, which may lie outside.
+  const auto input = [&](int64_t image, int64_t h) {
+    return h >= 0 && h < s.height ? x + (image * s.height + h) * s.width * s.in
+                                  : zero_row.as<float>();
+  };
   parallel_for(
       s.batch * s.out_height(),
       [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row)
-          forward_row(loops, images, row, weight.as<float>(), bias, y + row * s.out_width() * s.in);
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t image = row / s.out_height(), top = row % s.out_height() * s.stride - 1,
+                        to = row * s.out_width() * s.in;
+          loops.row({.channels = s.in,
+                     .stride = s.stride,
+                     .width = s.width,
+                     .outputs = s.out_width(),
+                     .x = {input(image, top), input(image, top + 1), input(image, top + 2)},
+                     .weight = weight.as<float>(),
+                     .bias = fused.bias,
+                     .residual = fused.residual ? fused.residual + to : nullptr,
+                     .relu = fused.relu,
+                     .y = y + to});
+        }
       },
       grain(s));
 }
@@ -123,15 +96,19 @@ bool is_depthwise3x3(const ConvShape& s) {
          s.padding == 1 && s.dilation == 1 && (s.stride == 1 || s.stride == 2) && s.batch > 0;
 }
 
-void depthwise3x3_forward(const ConvShape& s, const float* x, const float* weight,
-                          const float* bias, float* y) {
-  forward(s, x, packed_weights(s.in, weight, false), bias, y);
+Buffer depthwise3x3_pack(const ConvShape& s, const float* weight) {
+  return packed_weights(s.in, weight, false);
+}
+
+void depthwise3x3_forward(const ConvShape& s, const float* x, const Buffer& packed,
+                          const ConvFusion<float>& fused, float* y) {
+  forward(s, x, packed, fused, y);
 }
 
 void depthwise3x3_backward_data(const ConvShape& s, const float* dy, const float* weight,
                                 float* dx) {
   if (s.stride == 1)  // a convolution too
-    forward(s, dy, packed_weights(s.in, weight, true), nullptr, dx);
+    forward(s, dy, packed_weights(s.in, weight, true), {}, dx);
   else
     backward_squares(s, dy, packed_weights(s.in, weight, false).as<float>(), dx);
 }

@@ -6,13 +6,15 @@
 
 namespace papilio::kernels {
 
-/// Whether the two functions below take the shape: groups = in = out, 3x3, padding 1, stride 1 or
+/// Whether the functions below take the shape: groups = in = out, 3x3, padding 1, stride 1 or
 /// 2, dilation 1, batch >= 1.
 bool is_depthwise3x3(const ConvShape& shape);
 
-/// As conv_forward and conv_backward_data; the same bits for every thread count.
-void depthwise3x3_forward(const ConvShape& shape, const float* x, const float* weight,
-                          const float* bias, float* y);
+/// The weight as [9, channels].
+Buffer depthwise3x3_pack(const ConvShape& shape, const float* weight);
+/// As conv_forward, without an order, and conv_backward_data; the same bits for every thread count.
+void depthwise3x3_forward(const ConvShape& shape, const float* x, const Buffer& packed,
+                          const ConvFusion<float>& fused, float* y);
 void depthwise3x3_backward_data(const ConvShape& shape, const float* dy, const float* weight,
                                 float* dx);
 

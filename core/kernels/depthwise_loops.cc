@@ -16,32 +16,24 @@ HWY_INLINE void load_nine(D d, int64_t channels, const float* from, hn::Vec<D> (
   for (int k = 0; k < 9; ++k) to[k] = hn::LoadU(d, from + k * channels);
 }
 
-void window(int64_t channels, const float* const* x, const float* weight, const float* bias,
-            float* y) {
-  for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
-    auto sum = bias ? hn::LoadU(d, bias + c) : hn::Zero(d);
-    HWY_UNROLL(9)
-    for (int k = 0; k < 9; ++k)
-      sum = hn::MulAdd(hn::LoadU(d, x[k] + c), hn::LoadU(d, weight + k * channels + c), sum);
-    hn::StoreU(sum, d, y + c);
-  });
-}
-
-// kOutputs neighbours at once: their windows share pixels and weights.
+// Outputs first .. first + kOutputs - 1: their windows share pixels and weights. `left` and
+// `right`: the first or the last column of the windows lies outside of the image.
 template <int kOutputs, int kStride>
-HWY_INLINE void some_windows(int64_t channels, const float* x0, const float* x1, const float* x2,
-                             const float* weight, const float* bias, float* y) {
+HWY_INLINE void some_windows(const DepthwiseRow& r, int64_t first, bool left, bool right) {
   constexpr int kColumns = (kOutputs - 1) * kStride + 3;
+  const int64_t channels = r.channels, begin = (first * kStride - 1) * channels;
   for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
     using V = hn::Vec<decltype(d)>;
     V w[9], sum[kOutputs];
-    load_nine(d, channels, weight + c, w);
+    load_nine(d, channels, r.weight + c, w);
     HWY_UNROLL(4)
-    for (int i = 0; i < kOutputs; ++i) sum[i] = bias ? hn::LoadU(d, bias + c) : hn::Zero(d);
+    for (int i = 0; i < kOutputs; ++i) sum[i] = r.bias ? hn::LoadU(d, r.bias + c) : hn::Zero(d);
     HWY_UNROLL(9)
     for (int column = 0; column < kColumns; ++column) {
-      const int64_t at = column * channels + c;
-      const V a = hn::LoadU(d, x0 + at), b = hn::LoadU(d, x1 + at), e = hn::LoadU(d, x2 + at);
+      if ((column == 0 && left) || (column == kColumns - 1 && right)) continue;
+      const int64_t at = begin + column * channels + c;
+      const V a = hn::LoadU(d, r.x[0] + at), b = hn::LoadU(d, r.x[1] + at),
+              e = hn::LoadU(d, r.x[2] + at);
       HWY_UNROLL(4)
       for (int i = 0; i < kOutputs; ++i) {
         const int q = column - i * kStride;
@@ -50,29 +42,28 @@ HWY_INLINE void some_windows(int64_t channels, const float* x0, const float* x1,
       }
     }
     HWY_UNROLL(4)
-    for (int i = 0; i < kOutputs; ++i) hn::StoreU(sum[i], d, y + i * channels + c);
+    for (int i = 0; i < kOutputs; ++i) {
+      const int64_t at = (first + i) * channels + c;
+      if (r.residual) sum[i] = hn::Add(sum[i], hn::LoadU(d, r.residual + at));
+      if (r.relu) sum[i] = relu_of(d, sum[i]);
+      hn::StoreU(sum[i], d, r.y + at);
+    }
   });
 }
 
 template <int kStride>
-void windows_of(int64_t channels, int64_t count, const float* const* x, const float* weight,
-                const float* bias, float* y) {
-  const float *x0 = x[0], *x1 = x[1], *x2 = x[2];
+void row_of(const DepthwiseRow& r) {
+  int64_t first = 0;
   const auto run = [&](auto outputs) HWY_ATTR {
-    for (; count >= outputs; count -= outputs) {
-      some_windows<outputs, kStride>(channels, x0, x1, x2, weight, bias, y);
-      for (const float** row : {&x0, &x1, &x2}) *row += outputs * kStride * channels;
-      y += outputs * channels;
-    }
+    for (; first + outputs <= r.outputs; first += outputs)
+      some_windows<outputs, kStride>(r, first, first == 0,
+                                     (first + outputs - 1) * kStride + 1 >= r.width);
   };
   run(std::integral_constant<int, 4>());
   run(std::integral_constant<int, 2>());
   run(std::integral_constant<int, 1>());
 }
-void windows(int64_t channels, int64_t count, int64_t stride, const float* const* x,
-             const float* weight, const float* bias, float* y) {
-  (stride == 1 ? windows_of<1> : windows_of<2>)(channels, count, x, weight, bias, y);
-}
+void row(const DepthwiseRow& r) { (r.stride == 1 ? row_of<1> : row_of<2>)(r); }
 
 void spread(int64_t channels, const float* const* dy, const float* weight, float* const* dx) {
   for_each_part<float>(channels, [&](auto d, int64_t c) PAPILIO_PART {
@@ -89,9 +80,7 @@ void spread(int64_t channels, const float* const* dy, const float* weight, float
   });
 }
 
-DepthwiseLoops depthwise_loops_of_target() {
-  return {.window = window, .windows = windows, .spread = spread};
-}
+DepthwiseLoops depthwise_loops_of_target() { return {.row = row, .spread = spread}; }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

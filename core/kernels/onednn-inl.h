@@ -45,7 +45,7 @@ inline dnnl::memory memory(const dnnl::memory::desc& desc, const void* data) {
 
 /// Runs a primitive made with user_scratchpad(). At most eight arguments.
 inline void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad,
-                    std::initializer_list<Argument> arguments) {
+                    std::span<const Argument> arguments) {
   const Buffer scratch(scratchpad.get_size());
   const dnnl::memory scratch_memory = memory(scratchpad, scratch.data());
   std::array<dnnl_exec_arg_t, 9> list;
@@ -55,6 +55,11 @@ inline void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& 
   dnnl::error::wrap_c_api(
       dnnl_primitive_execute(primitive.get(), stream().get(), static_cast<int>(count), list.data()),
       "could not run a primitive");
+}
+
+inline void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad,
+                    std::initializer_list<Argument> arguments) {
+  execute(primitive, scratchpad, std::span(arguments.begin(), arguments.size()));
 }
 
 /// Calls body() and turns an error of oneDNN into one of ours.

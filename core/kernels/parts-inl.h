@@ -1,5 +1,5 @@
-// A row of numbers in vectors, and in smaller ones where it ends. Compiled once for each SIMD
-// target.
+// A row of numbers in vectors, and in smaller ones where it ends; what is done to vectors in many
+// places. Compiled once for each SIMD target.
 
 #if defined(PAPILIO_PARTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PAPILIO_PARTS_INL_H_
@@ -36,6 +36,16 @@ HWY_INLINE void for_each_part(int64_t count, const Body& body) {
   parts(HWY_CAPPED(T, std::max<int64_t>(kLanes / 2, 1))());
   parts(HWY_CAPPED(T, std::max<int64_t>(kLanes / 4, 1))());
   parts(HWY_CAPPED(T, 1)());
+}
+
+// max(v, 0); NaN stays NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V relu_of(D d, V v) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
+#else
+  return hn::Max(hn::Zero(d), v);  // in this order: of a NaN, x86 gives the second operand
+#endif
 }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE

@@ -26,63 +26,77 @@ struct Panels {
 
 /// packed[panel][g, k, n] = from[g, k, n], where k and n stand these steps apart; zero where the
 /// panel has no column.
-void pack(const Panels& panels, int64_t groups, int64_t rows, const float* from, int64_t g_step,
-          int64_t k_step, int64_t n_step, float* packed) {
+Buffer pack(const Panels& panels, int64_t groups, int64_t rows, int64_t columns, const float* from,
+            int64_t k_step, int64_t n_step) {
+  Buffer buffer(static_cast<size_t>(panels.size) * sizeof(float));
+  float* packed = buffer.as<float>();
   for (const Panel& panel : panels.all) {
     if (panel.count < panel.width) std::fill_n(packed, groups * rows * panel.width, 0.0f);
     for (int64_t g = 0; g < groups; ++g, packed += rows * panel.width)
       for (int64_t n = 0; n < panel.count; ++n) {
-        const float* column = from + g * g_step + (panel.first + n) * n_step;
+        const float* column = from + g * rows * columns + (panel.first + n) * n_step;
         for (int64_t k = 0; k < rows; ++k) packed[k * panel.width + n] = column[k * k_step];
       }
   }
+  return buffer;
 }
 
 /// Multiplications that are worth a thread of their own.
 constexpr int64_t kGrain = 1 << 18;
+/// Panels read beyond the last column, by less than the widest vector.
+constexpr int64_t kBeyond = 64;
 
-/// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n], where the matrix has these
-/// steps.
-void multiply(const PointwiseLoops& loops, int64_t pixels, int64_t groups, int64_t inner,
-              int64_t columns, const float* x, const float* matrix, int64_t k_step, int64_t n_step,
-              const float* bias, float* y) {
-  const Panels panels(loops, groups, inner, columns);
-  const Buffer packed(static_cast<size_t>(panels.size) * sizeof(float)),
-      packed_bias(bias ? static_cast<size_t>(panels.size / inner) * sizeof(float) : 0);
-  pack(panels, groups, inner, matrix, inner * columns, k_step, n_step, packed.as<float>());
-  if (bias) pack(panels, groups, 1, bias, columns, 0, 1, packed_bias.as<float>());
+/// y[p, g, n] = sum over k of x[p, g, k] matrix[g, k, n], and what is fused.
+void multiply(const PointwiseLoops& loops, const Panels& panels, int64_t pixels, int64_t groups,
+              int64_t inner, int64_t columns, const float* x, const Buffer& packed,
+              const ConvFusion<float>& fused, float* y) {
+  const Buffer bias(fused.bias ? static_cast<size_t>(groups * columns + kBeyond) * sizeof(float)
+                               : 0);
+  if (fused.bias)
+    std::fill_n(std::copy_n(fused.bias, groups * columns, bias.as<float>()), kBeyond, 0.0f);
 
   const int64_t at_once = loops.pixels_at_once;
-  parallel_for(
-      (pixels + at_once - 1) / at_once,
-      [&](int64_t begin, int64_t end) {
-        for (int64_t tile = begin; tile < end; ++tile)
-          for (size_t i = 0; i < panels.all.size(); ++i) {
-            const int64_t first = tile * at_once, start = panels.starts[i];
-            loops.multiply({.pixels = std::min(at_once, pixels - first),
-                            .groups = groups,
-                            .inner = inner,
-                            .columns = columns,
-                            .panel = panels.all[i],
-                            .x = x + first * groups * inner,
-                            .packed = packed.as<float>() + start,
-                            .bias = bias ? packed_bias.as<float>() + start / inner : nullptr,
-                            .y = y + first * groups * columns});
-          }
-      },
-      std::max<int64_t>(1, kGrain / (at_once * groups * inner * columns)));
+  parallel_for((pixels + at_once - 1) / at_once,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t tile = begin; tile < end; ++tile)
+                   for (size_t i = 0; i < panels.all.size(); ++i) {
+                     const int64_t first = tile * at_once, to = first * groups * columns;
+                     loops.multiply({.pixels = std::min(at_once, pixels - first),
+                                     .groups = groups,
+                                     .inner = inner,
+                                     .columns = columns,
+                                     .panel = panels.all[i],
+                                     .x = x + first * groups * inner,
+                                     .packed = packed.as<float>() + panels.starts[i],
+                                     .order = fused.order,
+                                     .bias = fused.bias ? bias.as<float>() : nullptr,
+                                     .residual = fused.residual ? fused.residual + to : nullptr,
+                                     .relu = fused.relu,
+                                     .y = y + to});
+                   }
+               },
+               std::max<int64_t>(1, kGrain / (at_once * groups * inner * columns)));
 }
 
 }  // namespace
 
-void pointwise_forward(const PointwiseShape& s, const float* x, const float* weight,
-                       const float* bias, float* y) {
-  multiply(pointwise_loops(), s.pixels, s.groups, s.in, s.out, x, weight, 1, s.in, bias, y);
+Buffer pointwise_pack(const PointwiseShape& s, const float* weight) {
+  return pack({pointwise_loops(), s.groups, s.in, s.out}, s.groups, s.in, s.out, weight, 1, s.in);
+}
+
+void pointwise_forward(const PointwiseShape& s, const float* x, const Buffer& packed,
+                       const ConvFusion<float>& fused, float* y) {
+  const PointwiseLoops loops = pointwise_loops();
+  multiply(loops, {loops, s.groups, s.in, s.out}, s.pixels, s.groups, s.in, s.out, x, packed, fused,
+           y);
 }
 
 void pointwise_backward_data(const PointwiseShape& s, const float* dy, const float* weight,
                              float* dx) {
-  multiply(pointwise_loops(), s.pixels, s.groups, s.out, s.in, dy, weight, s.in, 1, nullptr, dx);
+  const PointwiseLoops loops = pointwise_loops();
+  const Panels panels(loops, s.groups, s.out, s.in);
+  multiply(loops, panels, s.pixels, s.groups, s.out, s.in, dy,
+           pack(panels, s.groups, s.out, s.in, weight, s.in, 1), {}, dx);
 }
 
 void pointwise_backward_weight(const PointwiseShape& s, const float* x, const float* dy,

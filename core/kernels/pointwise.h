@@ -3,7 +3,7 @@
 // groups of few channels to whole vectors and blocks.
 #pragma once
 
-#include <cstdint>
+#include "papilio/core/kernels/conv.h"
 
 namespace papilio::kernels {
 
@@ -12,10 +12,12 @@ struct PointwiseShape {
   int64_t pixels, groups, in, out;
 };
 
-/// y = weight x in every group, plus bias [groups, out] if that is not null. The same bits for
-/// every thread count, as the two below.
-void pointwise_forward(const PointwiseShape& shape, const float* x, const float* weight,
-                       const float* bias, float* y);
+/// The weight in panels of columns, for the SIMD target in use.
+Buffer pointwise_pack(const PointwiseShape& shape, const float* weight);
+/// y = weight x in every group, and what is fused; `packed` is of pointwise_pack(). The same bits
+/// for every thread count, as the two below.
+void pointwise_forward(const PointwiseShape& shape, const float* x, const Buffer& packed,
+                       const ConvFusion<float>& fused, float* y);
 void pointwise_backward_data(const PointwiseShape& shape, const float* dy, const float* weight,
                              float* dx);
 void pointwise_backward_weight(const PointwiseShape& shape, const float* x, const float* dy,

@@ -7,11 +7,11 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "papilio/core/kernels/pointwise_tiles.cc"
 #include "papilio/core/kernels/highway-inl.h"
+#include "papilio/core/kernels/parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
 constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
 using Whole = HWY_CAPPED(float, kLanes);
 using Half = HWY_CAPPED(float, std::max<int64_t>(kLanes / 2, 1));
@@ -52,12 +52,22 @@ HWY_INLINE void with_form(const Panel& panel, const Run& run) {
   one(Quarter());
 }
 
-// The first `count` lanes, and zeros.
+// The first `count` lanes, and zeros, by halves.
 template <class D>
 HWY_INLINE hn::Vec<D> load_part(D d, int64_t count, const float* from) {
-  HWY_ALIGN float part[hn::MaxLanes(D())] = {};
-  std::copy_n(from, count, part);
-  return hn::Load(d, part);
+#if HWY_TARGET == HWY_SCALAR
+  return count > 0 ? hn::LoadU(d, from) : hn::Zero(d);
+#else
+  constexpr auto kAll = static_cast<int64_t>(hn::MaxLanes(D()));
+  if constexpr (kAll == 1) {
+    return count > 0 ? hn::LoadU(d, from) : hn::Zero(d);
+  } else {
+    const hn::Half<D> half;
+    if (count * 2 <= kAll) return hn::ZeroExtendVector(d, load_part(half, count, from));
+    return hn::Combine(d, load_part(half, count - kAll / 2, from + kAll / 2),
+                       hn::LoadU(half, from));
+  }
+#endif
 }
 // The first `count` lanes by halves.
 template <class D>
@@ -79,12 +89,40 @@ HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
 
 // ---------------------------------------------------------------- y = x matrix
 
+// Adds what is to be added to sums at `at` in a pixel, and puts them into y.
 template <class D, int kV, bool kPartial, int kP>
-HWY_INLINE void multiply_group(const MultiplyTile& t, const float* x, const float* matrix,
-                               const float* bias, float* y) {
+HWY_INLINE void finish(const MultiplyTile& t, hn::Vec<D> (&sum)[kP][kV], int64_t at) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  const int64_t x_step = t.groups * t.inner, y_step = t.groups * t.columns;
+  const int64_t step = t.groups * t.columns, count = t.panel.count;
+  const auto for_each = [&](const auto& visit) PAPILIO_PART {
+    HWY_UNROLL(8)
+    for (int p = 0; p < kP; ++p) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kV; ++v) visit(sum[p][v], at + p * step + v * kN);
+    }
+  };
+  if (const float* from = t.residual)
+    for_each([&](auto& s, int64_t i) PAPILIO_PART {
+      s = hn::Add(s, kPartial ? load_part(d, count, from + i) : hn::LoadU(d, from + i));
+    });
+  if (t.relu) for_each([&](auto& s, int64_t) PAPILIO_PART { s = relu_of(d, s); });
+  float* to = t.y;
+  for_each([&](auto& s, int64_t i) PAPILIO_PART {
+    kPartial ? store_part(d, s, count, to + i) : hn::StoreU(s, d, to + i);
+  });
+}
+
+// Pixels first .. first + kP - 1 of a group.
+template <class D, int kV, bool kPartial, int kP, bool kOrdered>
+HWY_INLINE void multiply_group(const MultiplyTile& t, int64_t first, int64_t g) {
+  const D d;
+  constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
+  const int64_t x_step = t.groups * t.inner;
+  const float* x = t.x + first * x_step + (kOrdered ? 0 : g * t.inner);
+  const int64_t* order = kOrdered ? t.order + g * t.inner : nullptr;
+  const float* matrix = t.packed + g * t.inner * t.panel.width;
+  const float* bias = t.bias ? t.bias + g * t.columns + t.panel.first : nullptr;
   hn::Vec<D> sum[kP][kV];
   HWY_UNROLL(8)
   for (int v = 0; v < kV; ++v) {
@@ -93,34 +131,25 @@ HWY_INLINE void multiply_group(const MultiplyTile& t, const float* x, const floa
     for (int p = 0; p < kP; ++p) sum[p][v] = start;
   }
   for (int64_t k = 0; k < t.inner; ++k, matrix += kV * kN) {
+    const float* column = x + (kOrdered ? order[k] : k);
     hn::Vec<D> m[kV];
     HWY_UNROLL(8)
     for (int v = 0; v < kV; ++v) m[v] = hn::LoadU(d, matrix + v * kN);
     HWY_UNROLL(8)
     for (int p = 0; p < kP; ++p) {
-      const auto factor = hn::Set(d, x[p * x_step + k]);
+      const auto factor = hn::Set(d, column[p * x_step]);
       HWY_UNROLL(8)
       for (int v = 0; v < kV; ++v) sum[p][v] = hn::MulAdd(factor, m[v], sum[p][v]);
     }
   }
-  HWY_UNROLL(8)
-  for (int p = 0; p < kP; ++p) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kV; ++v) {
-      float* to = y + p * y_step + v * kN;
-      kPartial ? store_part(d, sum[p][v], t.panel.count, to) : hn::StoreU(sum[p][v], d, to);
-    }
-  }
+  finish<D, kV, kPartial, kP>(t, sum, (first * t.groups + g) * t.columns + t.panel.first);
 }
 
 template <class D, int kV, bool kPartial, int kP>
 void multiply_pixels(const MultiplyTile& t, int64_t first) {
-  const float* x = t.x + first * t.groups * t.inner;
-  float* y = t.y + first * t.groups * t.columns + t.panel.first;
-  const auto group = [&](int64_t g, auto partial) HWY_ATTR {
-    multiply_group<D, kV, partial, kP>(t, x + g * t.inner, t.packed + g * t.inner * t.panel.width,
-                                       t.bias ? t.bias + g * t.panel.width : nullptr,
-                                       y + g * t.columns);
+  const auto group = [&](int64_t g, auto partial) PAPILIO_PART {
+    t.order ? multiply_group<D, kV, partial, kP, true>(t, first, g)
+            : multiply_group<D, kV, partial, kP, false>(t, first, g);
   };
   int64_t g = 0;
   // Where this panel is all there is of a group, a whole vector may reach into the next groups of

@@ -13,11 +13,16 @@ struct Panel {
   int64_t first, count, width;
 };
 
-/// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n] for the columns n of a panel.
+/// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n] + residual[p, g, n], with
+/// `relu` at least 0, for the columns n of a panel.
 struct MultiplyTile {
   int64_t pixels, groups, inner, columns;  ///< columns of y in a group
   Panel panel;
-  const float *x, *packed, *bias;  ///< packed [groups, inner, width]; bias may be null
+  const float *x, *packed;  ///< packed [groups, inner, width]
+  const int64_t* order;     ///< the place in a pixel of x of each [g, k]; null: in order
+  const float* bias;        ///< [groups, columns] and readable as far as a panel reaches, or null
+  const float* residual;    ///< as y, or null
+  bool relu;
   float* y;
 };
 

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <type_traits>
+
+#include "papilio/core/kept.h"
 #include "papilio/core/kernels/conv.h"
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
@@ -43,15 +47,62 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Tenso
   return s;
 }
 
+void check_fusion(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused,
+                  const Shape& result) {
+  const Tensor* inputs[] = {&x, &weight, &fused.bias, &fused.residual};
+  check(!recorded(inputs),
+        "conv2d_fused: a tape here wants the gradient of an input, and the op is for inference; "
+        "use conv2d(), batch_norm() and relu(), or a NoTape");
+  check(!fused.residual.defined() ||
+            (fused.residual.shape() == result && fused.residual.dtype() == x.dtype()),
+        "conv2d_fused: the residual is ", fused.residual, ", expected ", result, " ", x.dtype(),
+        ", as the result");
+  if (!fused.order.defined()) return;
+  check(fused.order.shape() == Shape{x.dim(-1)}, "conv2d_fused: the order is ", fused.order,
+        ", expected i64 [", x.dim(-1), "], the channels of x", x.shape());
+  const auto places = fused.order.span<int64_t>();
+  const bool inside =
+      std::ranges::all_of(places, [&](int64_t place) { return 0 <= place && place < x.dim(-1); });
+  check(inside, "conv2d_fused: the order has numbers outside of 0 .. ", x.dim(-1) - 1,
+        ", the channels of x", x.shape());
+}
+
+/// What conv_pack() makes of the weight, kept with it.
+std::shared_ptr<const Buffer> packed_weight(const kernels::ConvShape& s, const Tensor& weight,
+                                            const kernels::ConvFusion<float>& fused) {
+  const auto [kernel, groups, order] = kernels::conv_packing(s, fused);
+  return *kept_with<std::shared_ptr<const Buffer>>(weight, {kernel, groups, order}, [&] {
+    return std::make_shared<const std::shared_ptr<const Buffer>>(
+        kernels::conv_pack(s, weight.data<float>(), fused));
+  });
+}
+
+template <class T>
+Tensor convolved(const kernels::ConvShape& s, const Tensor& x, const Tensor& weight,
+                 const kernels::ConvFusion<T>& fused, bool keep) {
+  Tensor y({s.batch, s.out_height(), s.out_width(), s.out}, x.dtype());
+  std::shared_ptr<const Buffer> packed;
+  if constexpr (std::is_same_v<T, float>)
+    if (keep) packed = packed_weight(s, weight, fused);
+  kernels::conv_forward<T>(s, x.data<T>(), weight.data<T>(), fused, y.mutable_data<T>(),
+                           packed.get());
+  return y;
+}
+
+template <class T>
+const T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options) {
   const kernels::ConvShape s = conv_shape(x, weight, bias, options);
-  Tensor y({s.batch, s.out_height(), s.out_width(), s.out}, x.dtype());
-  dispatch_real(x.dtype(), "conv2d", [&]<class T>() {
-    kernels::conv_forward<T>(s, x.data<T>(), weight.data<T>(),
-                             bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+  const Tensor* inputs[] = {&x, &weight, &bias};
+  const bool keep = !recorded(inputs);  // a trained weight is written before its next use
+  Tensor y = dispatch_real(x.dtype(), "conv2d", [&]<class T>() {
+    return convolved<T>(s, x, weight, {.bias = data_or_null<T>(bias)}, keep);
   });
   record(
       "conv2d", y, {&x, &weight, &bias},
@@ -76,6 +127,22 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
         });
       });
   return y;
+}
+
+Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused,
+                    const Conv2dOptions& options) {
+  const kernels::ConvShape s = conv_shape(x, weight, fused.bias, options);
+  check_fusion(x, weight, fused, {s.batch, s.out_height(), s.out_width(), s.out});
+  return dispatch_real(x.dtype(), "conv2d_fused", [&]<class T>() {
+    const bool in_order = !fused.order.defined(),
+               in_kernel = std::is_same_v<T, float> && !in_order && kernels::conv_takes_order(s);
+    return convolved<T>(s, in_order || in_kernel ? x : gather(x, fused.order), weight,
+                        {.bias = data_or_null<T>(fused.bias),
+                         .residual = data_or_null<T>(fused.residual),
+                         .relu = fused.activation == Activation::relu,
+                         .order = in_kernel ? fused.order.data<int64_t>() : nullptr},
+                        true);
+  });
 }
 
 }  // namespace papilio

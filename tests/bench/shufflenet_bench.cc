@@ -148,8 +148,8 @@ void add_convolution(const std::string& network, const kernels::ConvShape& s, in
   const auto b = [=] { return numbers(2, longest); };
   const auto weight = [=] { return numbers(1, weights); };
   pass(
-      "/forward", [=] { kernels::conv_forward<float>(s, a(), weight(), nullptr, b()); },
-      [=] { kernels::conv_forward_onednn(s, a(), weight(), nullptr, b()); });
+      "/forward", [=] { kernels::conv_forward<float>(s, a(), weight(), {}, b()); },
+      [=] { kernels::conv_forward_onednn(s, a(), weight(), {}, b()); });
   if (s.in > 3)
     pass(
         "/data", [=] { kernels::conv_backward_data<float>(s, a(), weight(), b()); },

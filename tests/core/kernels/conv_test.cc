@@ -12,9 +12,9 @@
 namespace papilio::kernels {
 namespace {
 
-/// Forward with and without bias, and both gradients.
+/// Forward with nothing and with all that can be fused, and both gradients.
 struct Results {
-  std::vector<float> plain, biased, dx, dweight;
+  std::vector<float> plain, biased, residual, relu, all, ordered, dx, dweight;
 };
 
 std::vector<float> numbers(int64_t size, int key) {
@@ -26,23 +26,55 @@ struct Arrays {
       : x(numbers(s.batch * s.height * s.width * s.in, 1)),
         dy(numbers(s.batch * s.out_height() * s.out_width() * s.out, 2)),
         weight(numbers(s.out * s.in_per_group() * s.kernel_height * s.kernel_width, 3)),
-        bias(numbers(s.out, 4)) {}
-  std::vector<float> x, dy, weight, bias;
+        bias(numbers(s.out, 4)),
+        residual(numbers(static_cast<int64_t>(dy.size()), 5)) {
+    for (int64_t i = 0; i < s.in; ++i) order.push_back((i * 7 + 3) % s.in);  // with repetitions
+  }
+  std::vector<float> x, dy, weight, bias, residual;
+  std::vector<int64_t> order;
+
+  std::vector<float> ordered_x() const {
+    std::vector<float> y(x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const size_t channel = i % order.size();
+      y[i] = x[i - channel + static_cast<size_t>(order[channel])];
+    }
+    return y;
+  }
 
   // All outputs begin as NaN: what a kernel leaves out shows.
   Results filled() const {
     const auto nan = [](const std::vector<float>& like) {
       return std::vector<float>(like.size(), NAN);
     };
-    return {nan(dy), nan(dy), nan(x), nan(weight)};
+    return {nan(dy), nan(dy), nan(dy), nan(dy), nan(dy), nan(dy), nan(x), nan(weight)};
   }
 };
+
+// forward(x, what is fused, y) for all that can be fused.
+template <class Forward>
+void run_forward(const Arrays& in, Results& r, const Forward& forward) {
+  const float *bias = in.bias.data(), *residual = in.residual.data();
+  const auto run = [&](const ConvFusion<float>& fused, std::vector<float>& y) {
+    forward(in.x, fused, y.data());
+  };
+  run({}, r.plain);
+  run({.bias = bias}, r.biased);
+  run({.residual = residual}, r.residual);
+  run({.relu = true}, r.relu);
+  run({.bias = bias, .residual = residual, .relu = true}, r.all);
+}
 
 Results run(const ConvShape& s) {
   const Arrays in(s);
   Results r = in.filled();
-  conv_forward<float>(s, in.x.data(), in.weight.data(), nullptr, r.plain.data());
-  conv_forward<float>(s, in.x.data(), in.weight.data(), in.bias.data(), r.biased.data());
+  run_forward(in, r, [&](const auto& x, const ConvFusion<float>& fused, float* y) {
+    const auto packed = conv_pack(s, in.weight.data(), fused);
+    conv_forward<float>(s, x.data(), in.weight.data(), fused, y, packed.get());
+  });
+  if (conv_takes_order(s))
+    conv_forward<float>(s, in.x.data(), in.weight.data(),
+                        {.bias = in.bias.data(), .order = in.order.data()}, r.ordered.data());
   conv_backward_data<float>(s, in.dy.data(), in.weight.data(), r.dx.data());
   conv_backward_weight<float>(s, in.x.data(), in.dy.data(), r.dweight.data());
   return r;
@@ -51,8 +83,11 @@ Results run(const ConvShape& s) {
 Results run_reference(const ConvShape& s) {
   const Arrays in(s);
   Results r = in.filled();
-  conv_forward_reference<float>(s, in.x.data(), in.weight.data(), nullptr, r.plain.data());
-  conv_forward_reference<float>(s, in.x.data(), in.weight.data(), in.bias.data(), r.biased.data());
+  const auto forward = [&](const auto& x, const ConvFusion<float>& fused, float* y) {
+    conv_forward_reference<float>(s, x.data(), in.weight.data(), fused, y);
+  };
+  run_forward(in, r, forward);
+  forward(in.ordered_x(), {.bias = in.bias.data()}, r.ordered.data());
   conv_backward_data_reference<float>(s, in.dy.data(), in.weight.data(), r.dx.data());
   conv_backward_weight_reference<float>(s, in.x.data(), in.dy.data(), r.dweight.data());
   return r;
@@ -119,6 +154,10 @@ void expect_like_reference(const ConvShape& s) {
   const Results ours = run(s), expected = run_reference(s);
   expect_near("forward", ours.plain, expected.plain);
   expect_near("forward with bias", ours.biased, expected.biased);
+  expect_near("forward with residual", ours.residual, expected.residual);
+  expect_near("forward with relu", ours.relu, expected.relu);
+  expect_near("forward with all", ours.all, expected.all);
+  if (conv_takes_order(s)) expect_near("forward in an order", ours.ordered, expected.ordered);
   expect_near("dx", ours.dx, expected.dx);
   expect_near("dweight", ours.dweight, expected.dweight);
 }
@@ -159,6 +198,36 @@ TEST_F(Conv, DepthwiseAgreesWithReferenceOnEveryTarget) {
   }
 }
 
+// The library's convolutions: padded, strided, grouped, and 1x1.
+TEST_F(Conv, LibraryAgreesWithReference) {
+  ConvShape wide = pointwise(2, 5, 1, 128, 96), strided = pointwise(2, 6, 1, 24, 40);
+  strided.stride = 2;
+  ConvShape image = depthwise(2, 9, 8, 3, 2), grouped = depthwise(2, 6, 7, 24, 1),
+            square = depthwise(2, 7, 7, 32, 1);
+  image.out = 24, image.groups = 1;
+  grouped.out = 48, grouped.groups = 3;
+  square.out = 16, square.groups = 1;
+  for (const ConvShape& s : {wide, strided, image, grouped, square}) {
+    EXPECT_FALSE(conv_takes_order(s));
+    expect_like_reference(s);
+  }
+}
+
+TEST_F(Conv, ReluKeepsNotANumber) {
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    for (const ConvShape& s : {pointwise(1, 3, 8, 3, 12), depthwise(1, 3, 3, 24, 1)}) {
+      Arrays in(s);
+      in.bias[1] = NAN;
+      std::vector<float> y = in.dy;
+      conv_forward<float>(s, in.x.data(), in.weight.data(), {.bias = in.bias.data(), .relu = true},
+                          y.data());
+      for (size_t i = 0; i < y.size(); ++i)
+        ASSERT_EQ(std::isnan(y[i]), i % static_cast<size_t>(s.out) == 1) << described(s);
+    }
+  }
+}
+
 TEST_F(Conv, SameBitsForEveryThreadCount) {
   for (const ConvShape& s : {pointwise(9, 28, 8, 3, 12), pointwise(5, 20, 8, 48, 12),
                              depthwise(9, 16, 16, 24, 1), depthwise(9, 17, 15, 24, 2)}) {
@@ -168,6 +237,7 @@ TEST_F(Conv, SameBitsForEveryThreadCount) {
       set_threads(count);
       const Results many = run(s);
       EXPECT_EQ(many.plain, one.plain) << described(s);
+      EXPECT_EQ(many.all, one.all) << described(s);
       EXPECT_EQ(many.dx, one.dx) << described(s);
       if (s.kernel_height == 3) continue;  // whose weight gradient is the library's
       EXPECT_EQ(many.dweight, one.dweight) << described(s);

@@ -137,6 +137,67 @@ TEST(Conv2d, FastPathAgreesWithReference) {
   }
 }
 
+TEST(Conv2dFused, IsTheOpsOneByOne) {
+  struct Case {
+    Shape x, weight;
+    Conv2dOptions options;
+  };
+  const Case cases[] = {
+      {{2, 6, 5, 24}, {48, 3, 1, 1}, {.groups = 8}},
+      {{2, 6, 5, 24}, {24, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 24}},
+      {{2, 6, 5, 16}, {32, 16, 3, 3}, {.padding = 1}},
+  };
+  for (const auto& [shape, weight_shape, options] : cases)
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      SCOPED_TRACE(concat(weight_shape, " ", dtype));
+      const int64_t channels = shape[-1];
+      const Tensor x = fill(shape, 7, 3, 101).to(dtype),
+                   w = fill(weight_shape, 5, 1, 103).to(dtype),
+                   bias = fill({weight_shape[0]}, 3, 2, 7).to(dtype);
+      Tensor order({channels}, DType::i64);
+      for (int64_t i = 0; i < channels; ++i)
+        order.mutable_data<int64_t>()[i] = (i * 5 + 1) % channels;
+      const Tensor plain = conv2d(gather(x, order), w, bias, options),
+                   residual = fill(plain.shape(), 11, 5, 97).to(dtype);
+      const Tensor y = conv2d_fused(
+          x, w,
+          {.bias = bias, .residual = residual, .activation = Activation::relu, .order = order},
+          options);
+      expect_numbers(y, numbers(relu(plain + residual)), dtype == DType::f32 ? 1e-5 : 1e-12);
+    }
+}
+
+TEST(Conv2dFused, SeesANewWeight) {
+  const Tensor x = fill({1, 4, 4, 24}, 7, 3, 101);
+  for (const Shape& shape : {Shape{48, 3, 1, 1}, Shape{24, 1, 3, 3}, Shape{32, 24, 3, 3}}) {
+    const Conv2dOptions options{.padding = shape[2] / 2, .groups = 24 / shape[1]};
+    Tensor w = fill(shape, 5, 1, 103).to(DType::f32);
+    const Tensor input = x.to(DType::f32);
+    for (int time = 0; time < 3; ++time) {
+      const Tensor expected = conv2d(x, w.to(DType::f64), {}, options);
+      expect_numbers(conv2d(input, w, {}, options), numbers(expected), 1e-5);
+      expect_numbers(conv2d_fused(input, w, {}, options), numbers(expected), 1e-5);
+      for (float *p = w.mutable_data<float>(), *end = p + w.numel(); p != end; ++p) *p += 0.25f;
+    }
+  }
+}
+
+TEST(Conv2dFused, ErrorsNameTheRemedy) {
+  const Tensor x({2, 4, 4, 6}), w({3, 2, 1, 1});
+  const Conv2dOptions options{.groups = 3};
+  const auto run = [&](const Conv2dFusion& fused) { conv2d_fused(x, w, fused, options); };
+  expect_error([&] { run({.residual = Tensor({2, 4, 4, 2})}); }, {"residual", "[2, 4, 4, 3]"});
+  expect_error([&] { run({.order = Tensor({3}, DType::i64)}); }, {"order", "[6]"});
+  expect_error([&] { run({.order = Tensor::full({6}, 6, DType::i64)}); }, {"order", "0 .. 5"});
+  expect_error([&] { run({.order = Tensor::zeros({6})}); }, {"i64"});
+  expect_error(
+      [&] {
+        Tape tape;
+        conv2d_fused(tape.watch(x), w, {}, options);
+      },
+      {"for inference", "conv2d()", "NoTape"});
+}
+
 TEST(Conv2d, EmptyBatch) {
   const auto zero = [](const Tensor& y) { return Tensor::zeros(y.shape(), y.dtype()); };
   for (const DType dtype : {DType::f32, DType::f64}) {

@@ -1,0 +1,58 @@
+#include "papilio/layers/conv_norm.h"
+
+namespace papilio {
+namespace {
+
+/// Where gather(x, order) puts channel i of x.
+Tensor inverse(const Tensor& order) {
+  Tensor result(order.shape(), DType::i64);
+  int64_t* to = result.mutable_data<int64_t>();
+  for (int64_t i = 0; i < order.numel(); ++i) to[order.data<int64_t>()[i]] = i;
+  return result;
+}
+
+/// `conv` is a Conv2d, or makes the tensor of one.
+template <class Conv>
+Tensor one_by_one(Conv& conv, BatchNorm2d& norm, Tensor x, const ConvNormInputs& in) {
+  if (in.order.defined()) x = gather(x, in.order);
+  if (!in.places.defined()) return norm(conv(x), in.residual);
+  const Tensor back = inverse(in.places),
+               residual = in.residual.defined() ? gather(in.residual, back) : Tensor();
+  return gather(norm(conv(gather(x, back)), residual), in.places);
+}
+
+/// Whether the norm is part of the convolution by this weight and bias here.
+bool folds(const Tensor& weight, const Parameter& bias, const BatchNorm2d& norm, const Tensor& x,
+           const ConvNormInputs& in) {
+  const Tensor* inputs[] = {&x, &in.residual};
+  return norm.constant() && !CallObserver::watching() && !recorded(inputs) &&
+         !norm.wants_gradient(weight, bias);
+}
+
+Conv2dFusion fusion(const BatchNorm2d& norm, const Tensor& bias, const ConvNormInputs& in) {
+  return {
+      .bias = bias, .residual = in.residual, .activation = norm.activation(), .order = in.order};
+}
+
+}  // namespace
+
+bool conv_norm_folds() { return !Tape::recording() && !CallObserver::watching(); }
+
+Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const ConvNormInputs& in) {
+  if (in.places.defined() && !conv.depthwise())
+    fail("conv_norm: places are for depthwise convolutions, which ", conv.describe(), " is not");
+  if (!folds(conv.weight(), conv.bias(), norm, x, in)) return one_by_one(conv, norm, x, in);
+  const BatchNorm2d::Folded folded = norm.folded(conv.weight(), conv.bias(), in.places);
+  return conv(x, folded.weight, fusion(norm, folded.bias, in));
+}
+
+Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d& norm,
+                 const Tensor& x, const ConvNormInputs& in) {
+  check(!in.places.defined(), "conv_norm: places are for depthwise convolutions of a Conv2d");
+  const auto conv = [&](const Tensor& y) { return conv2d(y, weight, {}, options); };
+  if (!folds(weight, {}, norm, x, in)) return one_by_one(conv, norm, x, in);
+  const BatchNorm2d::Folded folded = norm.folded(weight, {});
+  return conv2d_fused(x, folded.weight, fusion(norm, folded.bias, in), options);
+}
+
+}  // namespace papilio

@@ -1,0 +1,34 @@
+// conv_norm: a convolution and the batch norm behind it, in inference as one convolution.
+#pragma once
+
+#include "papilio/layers/conv2d.h"
+#include "papilio/layers/norm.h"
+
+namespace papilio {
+
+/// Undefined tensors are left out.
+struct ConvNormInputs {
+  Tensor residual =
+      {};             ///< added to the normalised result, before the activation fused to the norm
+  Tensor order = {};  ///< i64 [in]: x stands for gather(x, order), as after a channel shuffle
+  /// i64 [in], for a depthwise convolution: x holds channel places[i] at place i, and so does the
+  /// result.
+  Tensor places = {};
+};
+
+/// norm(conv(x), residual). Where the norm's statistics are constants and no gradient is wanted, it
+/// is one convolution by weights w gamma / sqrt(variance + epsilon), which are kept until one of
+/// these is written, and the addition and the activation are made in the same pass. While a
+/// CallObserver watches, the layers run one by one.
+Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
+                 const ConvNormInputs& inputs = {});
+
+/// The same of conv2d(x, weight, {}, options), as by a weight that a layer computes.
+Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d& norm,
+                 const Tensor& x, const ConvNormInputs& inputs = {});
+
+/// Whether conv_norm() surely makes one convolution of the two here: no tape records, and nobody
+/// watches.
+bool conv_norm_folds();
+
+}  // namespace papilio

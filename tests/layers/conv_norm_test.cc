@@ -1,0 +1,146 @@
+#include "papilio/layers/conv_norm.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "papilio/core/threads.h"
+#include "papilio/layers/by_parts.h"
+#include "papilio/layers/channel_mixers.h"
+#include "papilio/optim/optimizer.h"
+#include "papilio/tests/core/error_of.h"
+
+namespace papilio {
+namespace {
+
+void expect_near(const Tensor& a, const Tensor& b) {
+  ASSERT_EQ(a.shape(), b.shape());
+  double largest = 0, difference = 0;
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    largest = std::max<double>(largest, std::abs(b.data<float>()[i]));
+    difference = std::max<double>(difference, std::abs(a.data<float>()[i] - b.data<float>()[i]));
+  }
+  EXPECT_LE(difference, 1e-5 * largest);
+  EXPECT_GT(largest, 0);
+}
+
+// A convolution, a norm whose statistics are not 0 and 1, and a ReLU.
+struct Pair : Module {
+  explicit Pair(bool bias = false)
+      : conv(24, 48, 1, {.groups = 8, .bias = bias}, Rng(1)), norm(48) {
+    norm.fuse(Activation::relu);
+  }
+  Tensor forward(const Tensor& x) override { return conv_norm(conv, norm, x); }
+  Tensor unfolded(const Tensor& x, const Tensor& residual = {}) {
+    return norm(conv(x), residual);
+  }
+  void fields(Fields& f) override { f("conv", conv), f("norm", norm); }
+  // Moves statistics and parameters.
+  void train(uint64_t seed) {
+    optim::Sgd sgd(parameters(), {.lr = 0.1});
+    Tape tape;
+    tape.backward(sum(mul((*this)(randn({4, 5, 5, 24}, Rng(seed))),
+                          randn({4, 5, 5, 48}, Rng(seed + 1)))));
+    sgd.step();
+  }
+  Conv2d conv;
+  BatchNorm2d norm;
+};
+
+TEST(ConvNorm, IsTheTwoLayersAlsoAfterTheyChange) {
+  for (const bool bias : {false, true}) {
+    Pair pair(bias);
+    const Tensor x = randn({3, 4, 5, 24}, Rng(3)), residual = randn({3, 4, 5, 48}, Rng(4));
+    for (uint64_t step = 0; step < 3; ++step) {
+      expect_near(pair(x), pair.unfolded(x));
+      expect_near(conv_norm(pair.conv, pair.norm, x, {.residual = residual}),
+                  pair.unfolded(x, residual));
+      pair.train(10 * step + 5);
+    }
+  }
+}
+
+TEST(ConvNorm, RunsTheLayersWhereSomebodyWantsAGradientOrWatches) {
+  Pair pair;
+  const Tensor x = randn({3, 4, 5, 24}, Rng(3));
+  {
+    Tape tape;
+    pair(x);
+    EXPECT_EQ(tape.ops(), (std::vector<std::string_view>{"conv2d", "batch_norm"}));
+  }
+  pair.freeze();
+  const Tensor expected = pair.unfolded(x);
+  {
+    Tape tape;
+    expect_near(pair(x), expected);
+    EXPECT_TRUE(tape.ops().empty());
+    const Tensor watched = tape.watch(x), y = pair(watched);
+    EXPECT_EQ(tape.ops(), (std::vector<std::string_view>{"conv2d", "batch_norm"}));
+    tape.backward(sum(y));
+    EXPECT_TRUE(tape.gradient(watched).defined());
+  }
+  int seen = 0;
+  const CallObserver observer([&](Module&, const Tensor&, const Tensor&) { ++seen; });
+  pair(x);
+  EXPECT_EQ(seen, 3);
+}
+
+TEST(ConvNorm, TakesAWeightFromOutside) {
+  Pair pair;
+  pair.train(5);
+  const Tensor x = randn({3, 4, 5, 24}, Rng(3)), weight = randn({48, 24, 1, 1}, Rng(6));
+  expect_near(conv_norm(weight, {}, pair.norm, x), pair.norm(conv2d(x, weight)));
+  pair.train(7);
+  expect_near(conv_norm(weight, {}, pair.norm, x), pair.norm(conv2d(x, weight)));
+}
+
+TEST(ConvNorm, TakesChannelsInAnOrder) {
+  Pair pair;
+  pair.train(5);
+  Conv2d depthwise(24, 24, 3, {.padding = 1, .groups = 24, .bias = false}, Rng(7));
+  BatchNorm2d norm(24);
+  {
+    Tape tape;
+    norm(randn({4, 3, 3, 24}, Rng(8)));
+  }
+  ChannelShuffle shuffle(24, 8);
+  const Tensor x = randn({3, 4, 5, 24}, Rng(3)), shuffled = shuffle(x);
+  const Tensor filtered = norm(depthwise(shuffled)), expected = pair.unfolded(filtered);
+  const auto check_all = [&] {
+    const Tensor in_place = conv_norm(depthwise, norm, x, {.places = shuffle.places()});
+    expect_near(gather(in_place, shuffle.order()), filtered);
+    expect_near(conv_norm(pair.conv, pair.norm, in_place, {.order = shuffle.order()}), expected);
+  };
+  check_all();
+  const CallObserver observer([](Module&, const Tensor&, const Tensor&) {});
+  check_all();
+  EXPECT_NE(error_of([&] { conv_norm(pair.conv, pair.norm, x, {.places = shuffle.places()}); })
+                .find("depthwise"),
+            std::string::npos);
+}
+
+TEST(ByParts, IsTheWholeBatch) {
+  Pair pair;
+  const Tensor x = randn({5, 4, 5, 24}, Rng(3)), expected = pair(x);
+  for (const int64_t count : {1, 2, 5, 9}) {
+    int calls = 0;
+    const int before = threads();
+    set_threads(1);  // one writer of `calls`
+    const Tensor y = by_parts(x, count, [&](const Tensor& part) {
+      ++calls;
+      return pair(part);
+    });
+    set_threads(before);
+    EXPECT_EQ(calls, (5 + count - 1) / count);
+    expect_near(y, expected);
+    expect_near(by_parts(x, count, [&](const Tensor& part) { return pair(part); }), expected);
+  }
+  EXPECT_EQ(by_parts(Tensor({0, 4, 5, 24}), 2, [&](const Tensor& part) { return pair(part); })
+                .shape(),
+            (Shape{0, 4, 5, 48}));
+  EXPECT_THROW(by_parts(x, 1, [](const Tensor&) -> Tensor { fail("no"); }), Error);
+}
+
+}  // namespace
+}  // namespace papilio
