@@ -32,16 +32,14 @@ struct Pair : Module {
     norm.fuse(Activation::relu);
   }
   Tensor forward(const Tensor& x) override { return conv_norm(conv, norm, x); }
-  Tensor unfolded(const Tensor& x, const Tensor& residual = {}) {
-    return norm(conv(x), residual);
-  }
+  Tensor unfolded(const Tensor& x, const Tensor& residual = {}) { return norm(conv(x), residual); }
   void fields(Fields& f) override { f("conv", conv), f("norm", norm); }
   // Moves statistics and parameters.
   void train(uint64_t seed) {
     optim::Sgd sgd(parameters(), {.lr = 0.1});
     Tape tape;
-    tape.backward(sum(mul((*this)(randn({4, 5, 5, 24}, Rng(seed))),
-                          randn({4, 5, 5, 48}, Rng(seed + 1)))));
+    tape.backward(
+        sum(mul((*this)(randn({4, 5, 5, 24}, Rng(seed))), randn({4, 5, 5, 48}, Rng(seed + 1)))));
     sgd.step();
   }
   Conv2d conv;
@@ -115,8 +113,9 @@ TEST(ConvNorm, TakesChannelsInAnOrder) {
   check_all();
   const CallObserver observer([](Module&, const Tensor&, const Tensor&) {});
   check_all();
-  EXPECT_NE(error_of([&] { conv_norm(pair.conv, pair.norm, x, {.places = shuffle.places()}); })
-                .find("depthwise"),
+  EXPECT_NE(error_of([&] {
+              conv_norm(pair.conv, pair.norm, x, {.places = shuffle.places()});
+            }).find("depthwise"),
             std::string::npos);
 }
 
@@ -136,9 +135,9 @@ TEST(ByParts, IsTheWholeBatch) {
     expect_near(y, expected);
     expect_near(by_parts(x, count, [&](const Tensor& part) { return pair(part); }), expected);
   }
-  EXPECT_EQ(by_parts(Tensor({0, 4, 5, 24}), 2, [&](const Tensor& part) { return pair(part); })
-                .shape(),
-            (Shape{0, 4, 5, 48}));
+  EXPECT_EQ(
+      by_parts(Tensor({0, 4, 5, 24}), 2, [&](const Tensor& part) { return pair(part); }).shape(),
+      (Shape{0, 4, 5, 48}));
   EXPECT_THROW(by_parts(x, 1, [](const Tensor&) -> Tensor { fail("no"); }), Error);
 }
 

@@ -65,11 +65,8 @@ void check_through_a_life(Module& net, Module& other, const Tensor& x) {
 TEST(Folded, ShuffleNet) {
   for (const std::string& mixer : shufflenet_mixers())
     for (const int64_t size : {32, 64, 128}) {
-      const ShuffleNetOptions options{.classes = 3,
-                                      .width = 0.25,
-                                      .mixer = mixer,
-                                      .image_size = size,
-                                      .statistics = {}};
+      const ShuffleNetOptions options{
+          .classes = 3, .width = 0.25, .mixer = mixer, .image_size = size, .statistics = {}};
       ShuffleNet net(options, Rng(1)), other(options, Rng(2));
       check_through_a_life(net, other, rand_uniform({5, size, size, 3}, 0, 1, Rng(3)));
     }
