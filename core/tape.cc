@@ -88,6 +88,11 @@ void InputGradients::add(size_t i, Tensor gradient) {
   detail::accumulate(tape_.gradients[s], std::move(gradient));
 }
 
+Tensor InputGradients::in_place_of(const Tensor& output_gradient) {
+  return output_gradient.unique() ? output_gradient
+                                  : Tensor(output_gradient.shape(), output_gradient.dtype());
+}
+
 Tape::Tape() : state_(std::make_unique<TapeState>()) {
   const std::lock_guard lock(live_mutex);
   state_->id = ++last_tape;

@@ -25,6 +25,10 @@ class InputGradients {
   /// Adds the gradient of input `i`, which has that input's shape and dtype. A gradient passed on
   /// unchanged may be the very tensor that came in; it is never written.
   void add(size_t i, Tensor gradient);
+  /// A tensor like `output_gradient` to write the gradient of one input to: that very memory when
+  /// nobody else holds it, otherwise new memory. An element may be written only when its old value
+  /// is no longer needed.
+  static Tensor in_place_of(const Tensor& output_gradient);
 
  private:
   friend class Tape;

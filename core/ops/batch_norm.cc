@@ -52,10 +52,10 @@ struct Normalised {
 /// dx = gamma r (dy - mean(dy) - x^ mean(dy x^)), where x^ = (x - mean) r; the means only when they
 /// depend on x. dbeta and dgamma are sum(dy) and sum(dy x^).
 template <class T>
-Tensor gradient_of_x(const Normalised& n, const Tensor& dy, const kernels::ReluGate<T>& gate,
-                     const T* dgamma, const T* dbeta) {
+void gradient_of_x(const Normalised& n, const Tensor& dy, const kernels::ReluGate<T>& gate,
+                   const T* dgamma, const T* dbeta, Tensor& dx) {
   const int64_t channels = n.gamma.numel(), rows = dy.numel() / channels;
-  Tensor factors({3, channels}, dy.dtype()), dx(dy.shape(), dy.dtype());
+  Tensor factors({3, channels}, dy.dtype());
   T *of_dy = factors.mutable_data<T>(), *of_x = of_dy + channels, *shift = of_x + channels;
   const T *r = n.inverse.data<T>(), *g = n.gamma.data<T>();
   const T share = n.own ? T(1) / static_cast<T>(rows) : T(0);
@@ -66,7 +66,6 @@ Tensor gradient_of_x(const Normalised& n, const Tensor& dy, const kernels::ReluG
   }
   kernels::channel_gradient<T>(rows, channels, n.x.get().data<T>(), n.mean.data<T>(), dy.data<T>(),
                                of_dy, of_x, shift, dx.mutable_data<T>(), gate);
-  return dx;
 }
 
 template <class T>
@@ -75,18 +74,24 @@ void backward(const Normalised& n, const Tensor& dy, InputGradients& gradients) 
   Tensor dgamma = Tensor::zeros({channels}, dy.dtype()), dbeta = dgamma.clone();
   T *dg = dgamma.mutable_data<T>(), *db = dbeta.mutable_data<T>();
   kernels::ReluGate<T> gate = n.gate<T>();
-  Tensor passed = dy;  // what relu let through, which is the residual's gradient
-  if (gate.y) passed = Tensor(dy.shape(), dy.dtype());
+  const bool of_x = gradients.needs(0), of_residual = gradients.needs(3);
+  const Tensor place =
+      gate.y || (of_x && !of_residual) ? InputGradients::in_place_of(dy) : Tensor();
+  Tensor passed = gate.y ? place : dy;  // what relu let through, which is the residual's gradient
   if (n.own || gate.y || gradients.needs(1) || gradients.needs(2))
     kernels::channel_gradient_sums<T>(rows, channels, n.x.get().data<T>(), n.mean.data<T>(),
                                       dy.data<T>(), db, dg, gate,
                                       gate.y ? passed.mutable_data<T>() : nullptr);
   if (gate.y) gate = {};
   for (int64_t c = 0; c < channels; ++c) dg[c] *= n.inverse.data<T>()[c];
-  if (gradients.needs(0)) gradients.add(0, gradient_of_x<T>(n, passed, gate, dg, db));
+  if (of_x) {
+    Tensor dx = of_residual ? Tensor(dy.shape(), dy.dtype()) : place;
+    gradient_of_x<T>(n, passed, gate, dg, db, dx);
+    gradients.add(0, std::move(dx));
+  }
   gradients.add(1, dgamma);
   gradients.add(2, dbeta);
-  if (gradients.needs(3)) gradients.add(3, passed);
+  if (of_residual) gradients.add(3, std::move(passed));
 }
 
 template <class T>

@@ -2,7 +2,6 @@
 
 #include "papilio/core/ops.h"
 #include "papilio/core/ops/elementwise.h"
-#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
@@ -27,6 +26,19 @@ Tensor gathered(const Tensor& x, const Tensor& index) {
         rows_worth_a_thread(picked));
   });
   return y;
+}
+
+// Where each column went, if every one of `columns` was taken once; undefined otherwise.
+Tensor inverse_of(const Tensor& index, int64_t columns) {
+  if (index.numel() != columns) return {};
+  Tensor inverse = Tensor::full({columns}, -1, DType::i64);
+  int64_t* place = inverse.mutable_data<int64_t>();
+  for (int64_t j = 0; j < columns; ++j) {
+    int64_t& taken = place[index.data<int64_t>()[j]];
+    if (taken >= 0) return {};
+    taken = j;
+  }
+  return inverse;
 }
 
 // dx[r, index[j]] += dy[r, j]; rows are independent, so that the sums have one order.
@@ -60,13 +72,11 @@ Tensor gather(const Tensor& x, const Tensor& index) {
     check(0 <= at[j] && at[j] < columns, "gather: index[", j, "] is ", at[j], ", the last axis of ",
           x, " has ", columns, " positions, 0 .. ", columns - 1);
   Tensor y = gathered(x, index);
-  const Saved source(x);
-  const Recipe recipe =
-      recomputable_from(y, {&source, 1}, [source, index] { return gathered(source.get(), index); });
   // The index is an input too: backward() then refuses one that was written meanwhile.
   record("gather", y, {&x, &index},
-         [index, shape = x.shape(), recipe](const Tensor& dy, InputGradients& dx) {
-           dx.add(0, scattered(dy, index, shape));
+         [index, shape = x.shape()](const Tensor& dy, InputGradients& dx) {
+           const Tensor inverse = inverse_of(index, shape[-1]);
+           dx.add(0, inverse.defined() ? gathered(dy, inverse) : scattered(dy, index, shape));
          });
   return y;
 }

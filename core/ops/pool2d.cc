@@ -5,7 +5,6 @@
 #include "papilio/core/kernels/pool.h"
 #include "papilio/core/memory.h"
 #include "papilio/core/ops.h"
-#include "papilio/core/saved.h"
 #include "papilio/core/threads.h"
 
 namespace papilio {
@@ -42,13 +41,6 @@ Shape pooled(const kernels::PoolShape& s) {
   return {s.batch, s.out_height(), s.out_width(), s.channels};
 }
 
-Tensor averaged(const kernels::PoolShape& s, const Tensor& x) {
-  Tensor y(pooled(s), x.dtype());
-  dispatch_real(x.dtype(), "avg_pool2d",
-                [&]<class T>() { kernels::avg_pool<T>(s, x.data<T>(), y.mutable_data<T>()); });
-  return y;
-}
-
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
@@ -77,13 +69,11 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
 
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const kernels::PoolShape s = pool_shape("avg_pool2d", x, options);
-  Tensor y = averaged(s, x);
-  const Saved source(x);
-  const Recipe recipe =
-      recomputable_from(y, {&source, 1}, [source, s] { return averaged(s, source.get()); });
+  Tensor y(pooled(s), x.dtype());
+  dispatch_real(x.dtype(), "avg_pool2d",
+                [&]<class T>() { kernels::avg_pool<T>(s, x.data<T>(), y.mutable_data<T>()); });
   record("avg_pool2d", y, {&x},
-         [s, recipe, shape = x.shape(), dtype = x.dtype()](const Tensor& dy,
-                                                           InputGradients& gradients) {
+         [s, shape = x.shape(), dtype = x.dtype()](const Tensor& dy, InputGradients& gradients) {
            Tensor dx(shape, dtype);
            dispatch_real(dtype, "avg_pool2d", [&]<class T>() {
              kernels::avg_pool_backward<T>(s, dy.data<T>(), dx.mutable_data<T>());

@@ -4,7 +4,6 @@
 
 #include "papilio/core/ops.h"
 #include "papilio/core/ops/elementwise.h"
-#include "papilio/core/saved.h"
 
 namespace papilio {
 namespace {
@@ -35,24 +34,12 @@ Tensor padded(const Tensor& x, int64_t axis, int64_t before, int64_t after) {
   return y;
 }
 
-// `begins`: where each part begins along `axis`, and where the last one ends.
-Tensor joined(std::span<const Tensor> parts, int64_t axis, const std::vector<int64_t>& begins) {
-  Tensor y(parts[0].shape().with(axis, begins.back()), parts[0].dtype());
-  for (size_t i = 0; i < parts.size(); ++i)
-    copy_positions(parts[i], 0, y, begins[i], axis, parts[i].dim(axis));
-  return y;
-}
-
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
   Tensor y = x.view(shape);
-  const Saved source(x);
-  const Recipe recipe =
-      recomputable_from(y, {&source, 1}, [source, shape] { return source.get().view(shape); });
-  record("reshape", y, {&x}, [old = x.shape(), recipe](const Tensor& dy, InputGradients& dx) {
-    dx.add(0, dy.view(old));
-  });
+  record("reshape", y, {&x},
+         [old = x.shape()](const Tensor& dy, InputGradients& dx) { dx.add(0, dy.view(old)); });
   return y;
 }
 
@@ -80,14 +67,10 @@ Tensor concat(std::span<const Tensor> parts, int64_t axis) {
           "; only that axis may differ");
     begins.push_back(begins.back() + part.dim(at));
   }
-  Tensor y = joined(parts, at, begins);
-  const std::vector<Saved> sources(parts.begin(), parts.end());
-  const Recipe recipe = recomputable_from(y, sources, [sources, at, begins] {
-    std::vector<Tensor> again;
-    for (const Saved& source : sources) again.push_back(source.get());
-    return joined(again, at, begins);
-  });
-  record("concat", y, parts, [at, begins, recipe](const Tensor& dy, InputGradients& dx) {
+  Tensor y(first.shape().with(at, begins.back()), first.dtype());
+  for (size_t i = 0; i < parts.size(); ++i)
+    copy_positions(parts[i], 0, y, begins[i], at, parts[i].dim(at));
+  record("concat", y, parts, [at, begins](const Tensor& dy, InputGradients& dx) {
     for (size_t i = 0; i + 1 < begins.size(); ++i)
       if (dx.needs(i)) dx.add(i, sliced(dy, at, begins[i], begins[i + 1]));
   });

@@ -210,6 +210,30 @@ TEST(Tape, GradientsPassedOnUnchangedAreNeverWritten) {
   EXPECT_EQ(seed.item(), 1);
 }
 
+TEST(Tape, OnlyAGradientThatNobodyElseHoldsIsOverwritten) {
+  // The gradient 2 dy, in the place of dy if it may be.
+  std::vector<bool> in_place;
+  const auto twice = [&in_place](const Tensor& x) {
+    Tensor y = scale(x.detach(), 2);
+    record("scale", y, {&x}, [&in_place](const Tensor& dy, InputGradients& gradients) {
+      Tensor dx = InputGradients::in_place_of(dy);
+      in_place.push_back(dx.shares_storage_with(dy));
+      for (int64_t i = 0; i < dy.numel(); ++i)
+        dx.mutable_data<double>()[i] = 2 * dy.data<double>()[i];
+      gradients.add(0, dx);
+    });
+    return y;
+  };
+  Tape tape;
+  const Tensor x = tape.watch(numbers_of({1, 2})), seed = numbers_of({1, 10});
+  const Tensor y = twice(x);
+  // The seed is ours, and of the two sides of the sum the first still shares the gradient.
+  tape.backward(twice(add(twice(y), twice(y))), seed);
+  EXPECT_THAT(values_of(seed), ElementsAre(1, 10));
+  EXPECT_THAT(values_of(tape.gradient(x)), ElementsAre(16, 160));
+  EXPECT_THAT(in_place, ElementsAre(false, false, true, true));
+}
+
 TEST(Tape, ThreadsHaveTapesOfTheirOwn) {
   const Parameter p(numbers_of({3}));
   Tape tape;
