@@ -152,8 +152,8 @@ HWY_INLINE void multiply_group(const Place& at, int64_t inner, int64_t count, bo
 template <class D, int kV, bool kPartial, int kP, bool kOrdered>
 void multiply_pixels(const MultiplyTile& t, int64_t first, int64_t whole) {
   const int64_t inner = t.inner, columns = t.columns, groups = t.groups, count = t.panel.count,
-                matrix_step = inner * t.panel.width, x_step = groups * inner,
-                y_step = groups * columns, y_at = first * y_step + t.panel.first;
+                matrix_step = inner * t.panel.width, x_step = t.x_step, y_step = groups * columns,
+                y_at = first * y_step + t.panel.first;
   const bool relu = t.relu;
   Place at{.x = t.x + first * x_step,
            .matrix = t.packed,
