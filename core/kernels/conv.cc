@@ -9,6 +9,7 @@
 #include "papilio/core/kernels/depthwise.h"
 #include "papilio/core/kernels/pointwise.h"
 #include "papilio/core/kernels/simd.h"
+#include "papilio/core/kernels/window_conv.h"
 
 namespace papilio::kernels {
 namespace {
@@ -45,6 +46,7 @@ void conv_forward(const ConvShape& s, const float* x, const float* weight,
   if (takes_pointwise(s, s.out_per_group()))
     return pointwise_forward(pointwise(s), x, *packed, fused, y);
   if (is_depthwise3x3(s)) return depthwise3x3_forward(s, x, *packed, fused, y);
+  if (is_window_conv(s)) return window_conv_forward(s, x, *packed, fused, y);
   conv_forward_onednn(s, x, weight, fused, y, packed);
 }
 
@@ -55,16 +57,17 @@ std::shared_ptr<const Buffer> conv_pack(const ConvShape& s, const float* weight,
   if (takes_pointwise(s, s.out_per_group()))
     return std::make_shared<const Buffer>(pointwise_pack(pointwise(s), weight));
   if (is_depthwise3x3(s)) return std::make_shared<const Buffer>(depthwise3x3_pack(s, weight));
+  if (is_window_conv(s)) return std::make_shared<const Buffer>(window_conv_pack(s, weight));
   return conv_pack_onednn(s, weight, fused);
 }
 
 std::array<int64_t, 3> conv_packing(const ConvShape& s, const ConvFusion<float>& fused) {
-  if (takes_pointwise(s, s.out_per_group())) {
-    const auto target = std::hash<std::string_view>()(simd_target());  // the panels are its vectors
-    return {1, s.groups, static_cast<int64_t>(target)};
-  }
+  // Panels are as wide as the target's vectors.
+  const auto target = static_cast<int64_t>(std::hash<std::string_view>()(simd_target()));
+  if (takes_pointwise(s, s.out_per_group())) return {1, s.groups, target};
   if (is_depthwise3x3(s)) return {2, 0, 0};
-  return {3, s.groups, conv_packing_onednn(s, fused)};
+  if (is_window_conv(s)) return {3, 0, target};
+  return {4, s.groups, conv_packing_onednn(s, fused)};
 }
 
 template <>

@@ -1,61 +1,27 @@
 #include "papilio/core/kernels/pointwise.h"
 
 #include <algorithm>
-#include <vector>
 
-#include "papilio/core/kernels/pointwise_tiles.h"
+#include "papilio/core/kernels/panels.h"
 #include "papilio/core/memory.h"
 #include "papilio/core/threads.h"
 
 namespace papilio::kernels {
 namespace {
 
-/// The panels of a matrix of `columns`, and where each begins in packed form.
-struct Panels {
-  Panels(const PointwiseLoops& loops, int64_t groups, int64_t rows, int64_t columns) {
-    for (int64_t first = 0; first < columns; first += all.back().count) {
-      all.push_back(loops.next_panel(first, columns));
-      starts.push_back(size);
-      size += groups * rows * all.back().width;
-    }
-  }
-  std::vector<Panel> all;
-  std::vector<int64_t> starts;
-  int64_t size = 0;
-};
-
-/// packed[panel][g, k, n] = from[g, k, n], where k and n stand these steps apart; zero where the
-/// panel has no column.
-Buffer pack(const Panels& panels, int64_t groups, int64_t rows, int64_t columns, const float* from,
-            int64_t k_step, int64_t n_step) {
-  Buffer buffer(static_cast<size_t>(panels.size) * sizeof(float));
-  float* packed = buffer.as<float>();
-  for (const Panel& panel : panels.all) {
-    if (panel.count < panel.width) std::fill_n(packed, groups * rows * panel.width, 0.0f);
-    for (int64_t g = 0; g < groups; ++g, packed += rows * panel.width)
-      for (int64_t n = 0; n < panel.count; ++n) {
-        const float* column = from + g * rows * columns + (panel.first + n) * n_step;
-        for (int64_t k = 0; k < rows; ++k) packed[k * panel.width + n] = column[k * k_step];
-      }
-  }
-  return buffer;
-}
-
 /// Multiplications that are worth a thread of their own.
 constexpr int64_t kGrain = 1 << 18;
-/// Panels read beyond the last column, by less than the widest vector.
-constexpr int64_t kBeyond = 64;
+/// Numbers in a tile of pixels, which all panels then find in the nearest cache.
+constexpr int64_t kTile = 1 << 12;
 
 /// y[p, g, n] = sum over k of x[p, g, k] matrix[g, k, n], and what is fused.
 void multiply(const PointwiseLoops& loops, const Panels& panels, int64_t pixels, int64_t groups,
               int64_t inner, int64_t columns, const float* x, const Buffer& packed,
               const ConvFusion<float>& fused, float* y) {
-  const Buffer bias(fused.bias ? static_cast<size_t>(groups * columns + kBeyond) * sizeof(float)
-                               : 0);
-  if (fused.bias)
-    std::fill_n(std::copy_n(fused.bias, groups * columns, bias.as<float>()), kBeyond, 0.0f);
-
-  const int64_t at_once = loops.pixels_at_once;
+  const PanelBias bias(fused.bias, groups * columns);
+  const int64_t least = loops.pixels_at_once,
+                at_once =
+                    std::max<int64_t>(kTile / (groups * (inner + columns)) / least, 1) * least;
   parallel_for((pixels + at_once - 1) / at_once,
                [&](int64_t begin, int64_t end) {
                  for (int64_t tile = begin; tile < end; ++tile)
@@ -67,9 +33,10 @@ void multiply(const PointwiseLoops& loops, const Panels& panels, int64_t pixels,
                                      .columns = columns,
                                      .panel = panels.all[i],
                                      .x = x + first * groups * inner,
+                                     .x_step = groups * inner,
                                      .packed = packed.as<float>() + panels.starts[i],
                                      .order = fused.order,
-                                     .bias = fused.bias ? bias.as<float>() : nullptr,
+                                     .bias = bias.data(),
                                      .residual = fused.residual ? fused.residual + to : nullptr,
                                      .relu = fused.relu,
                                      .y = y + to});
@@ -81,7 +48,8 @@ void multiply(const PointwiseLoops& loops, const Panels& panels, int64_t pixels,
 }  // namespace
 
 Buffer pointwise_pack(const PointwiseShape& s, const float* weight) {
-  return pack({pointwise_loops(), s.groups, s.in, s.out}, s.groups, s.in, s.out, weight, 1, s.in);
+  return packed_panels({pointwise_loops(), s.groups, s.in, s.out}, s.groups, s.in, s.out, weight, 1,
+                       s.in);
 }
 
 void pointwise_forward(const PointwiseShape& s, const float* x, const Buffer& packed,
@@ -96,7 +64,7 @@ void pointwise_backward_data(const PointwiseShape& s, const float* dy, const flo
   const PointwiseLoops loops = pointwise_loops();
   const Panels panels(loops, s.groups, s.out, s.in);
   multiply(loops, panels, s.pixels, s.groups, s.out, s.in, dy,
-           pack(panels, s.groups, s.out, s.in, weight, s.in, 1), {}, dx);
+           packed_panels(panels, s.groups, s.out, s.in, weight, s.in, 1), {}, dx);
 }
 
 void pointwise_backward_weight(const PointwiseShape& s, const float* x, const float* dy,

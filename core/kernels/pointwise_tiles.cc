@@ -89,49 +89,52 @@ HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
 
 // ---------------------------------------------------------------- y = x matrix
 
-// Adds what is to be added to sums at `at` in a pixel, and puts them into y.
+// Where a group of some pixels stands, and what lies between two of them.
+struct Place {
+  const float *x, *matrix, *bias, *residual;
+  const int64_t* order;
+  float* y;
+  int64_t x_step, y_step;
+};
+
+// Adds what is to be added to the sums and puts them into y.
 template <class D, int kV, bool kPartial, int kP>
-HWY_INLINE void finish(const MultiplyTile& t, hn::Vec<D> (&sum)[kP][kV], int64_t at) {
+HWY_INLINE void finish(const Place& at, int64_t count, bool relu, hn::Vec<D> (&sum)[kP][kV]) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  const int64_t step = t.groups * t.columns, count = t.panel.count;
   const auto for_each = [&](const auto& visit) PAPILIO_PART {
     HWY_UNROLL(8)
     for (int p = 0; p < kP; ++p) {
       HWY_UNROLL(8)
-      for (int v = 0; v < kV; ++v) visit(sum[p][v], at + p * step + v * kN);
+      for (int v = 0; v < kV; ++v) visit(sum[p][v], p * at.y_step + v * kN);
     }
   };
-  if (const float* from = t.residual)
+  if (const float* from = at.residual)
     for_each([&](auto& s, int64_t i) PAPILIO_PART {
       s = hn::Add(s, kPartial ? load_part(d, count, from + i) : hn::LoadU(d, from + i));
     });
-  if (t.relu) for_each([&](auto& s, int64_t) PAPILIO_PART { s = relu_of(d, s); });
-  float* to = t.y;
+  if (relu) for_each([&](auto& s, int64_t) PAPILIO_PART { s = relu_of(d, s); });
+  float* to = at.y;
   for_each([&](auto& s, int64_t i) PAPILIO_PART {
     kPartial ? store_part(d, s, count, to + i) : hn::StoreU(s, d, to + i);
   });
 }
 
-// Pixels first .. first + kP - 1 of a group.
 template <class D, int kV, bool kPartial, int kP, bool kOrdered>
-HWY_INLINE void multiply_group(const MultiplyTile& t, int64_t first, int64_t g) {
+HWY_INLINE void multiply_group(const Place& at, int64_t inner, int64_t count, bool relu) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  const int64_t x_step = t.groups * t.inner;
-  const float* x = t.x + first * x_step + (kOrdered ? 0 : g * t.inner);
-  const int64_t* order = kOrdered ? t.order + g * t.inner : nullptr;
-  const float* matrix = t.packed + g * t.inner * t.panel.width;
-  const float* bias = t.bias ? t.bias + g * t.columns + t.panel.first : nullptr;
   hn::Vec<D> sum[kP][kV];
   HWY_UNROLL(8)
   for (int v = 0; v < kV; ++v) {
-    const auto start = bias ? hn::LoadU(d, bias + v * kN) : hn::Zero(d);
+    const auto start = at.bias ? hn::LoadU(d, at.bias + v * kN) : hn::Zero(d);
     HWY_UNROLL(8)
     for (int p = 0; p < kP; ++p) sum[p][v] = start;
   }
-  for (int64_t k = 0; k < t.inner; ++k, matrix += kV * kN) {
-    const float* column = x + (kOrdered ? order[k] : k);
+  const float *x = at.x, *matrix = at.matrix;
+  const int64_t x_step = at.x_step;
+  for (int64_t k = 0; k < inner; ++k, matrix += kV * kN) {
+    const float* column = x + (kOrdered ? at.order[k] : k);
     hn::Vec<D> m[kV];
     HWY_UNROLL(8)
     for (int v = 0; v < kV; ++v) m[v] = hn::LoadU(d, matrix + v * kN);
@@ -142,33 +145,59 @@ HWY_INLINE void multiply_group(const MultiplyTile& t, int64_t first, int64_t g) 
       for (int v = 0; v < kV; ++v) sum[p][v] = hn::MulAdd(factor, m[v], sum[p][v]);
     }
   }
-  finish<D, kV, kPartial, kP>(t, sum, (first * t.groups + g) * t.columns + t.panel.first);
+  finish<D, kV, kPartial, kP>(at, count, relu, sum);
 }
 
-template <class D, int kV, bool kPartial, int kP>
-void multiply_pixels(const MultiplyTile& t, int64_t first) {
-  const auto group = [&](int64_t g, auto partial) PAPILIO_PART {
-    t.order ? multiply_group<D, kV, partial, kP, true>(t, first, g)
-            : multiply_group<D, kV, partial, kP, false>(t, first, g);
+// All groups of kP pixels, of which the first `whole` may be stored as whole vectors.
+template <class D, int kV, bool kPartial, int kP, bool kOrdered>
+void multiply_pixels(const MultiplyTile& t, int64_t first, int64_t whole) {
+  const int64_t inner = t.inner, columns = t.columns, groups = t.groups, count = t.panel.count,
+                matrix_step = inner * t.panel.width, x_step = t.x_step, y_step = groups * columns,
+                y_at = first * y_step + t.panel.first;
+  const bool relu = t.relu;
+  Place at{.x = t.x + first * x_step,
+           .matrix = t.packed,
+           .bias = t.bias ? t.bias + t.panel.first : nullptr,
+           .residual = t.residual ? t.residual + y_at : nullptr,
+           .order = t.order,
+           .y = t.y + y_at,
+           .x_step = x_step,
+           .y_step = y_step};
+  const auto some = [&](int64_t end, int64_t g, auto partial) PAPILIO_PART {
+    for (; g < end; ++g) {
+      multiply_group<D, kV, partial, kP, kOrdered>(at, inner, count, relu);
+      if (kOrdered)
+        at.order += inner;
+      else
+        at.x += inner;
+      at.matrix += matrix_step;
+      at.y += columns;
+      if (at.bias) at.bias += columns;
+      if (at.residual) at.residual += columns;
+    }
   };
-  int64_t g = 0;
-  // Where this panel is all there is of a group, a whole vector may reach into the next groups of
-  // the pixel: they come later.
-  const int64_t whole = !kPartial            ? t.groups
-                        : t.panel.first == 0 ? t.groups - (t.panel.width - 1) / t.columns
-                                             : 0;
-  for (; g < whole; ++g) group(g, std::false_type());
-  if constexpr (kPartial)
-    for (; g < t.groups; ++g) group(g, std::true_type());
+  some(whole, 0, std::false_type());
+  if constexpr (kPartial) some(groups, whole, std::true_type());
 }
 
 struct Multiply {
   const MultiplyTile& t;
   template <class D, int kV, bool kPartial>
   HWY_ATTR void operator()() const {
+    t.order ? run<D, kV, kPartial, true>() : run<D, kV, kPartial, false>();
+  }
+  template <class D, int kV, bool kPartial, bool kOrdered>
+  HWY_ATTR void run() const {
+    // Where this panel is all there is of a group, a whole vector may reach into the next groups of
+    // the pixel: they come later.
+    const int64_t reached = (t.panel.width - 1) / t.columns;
+    const int64_t whole = !kPartial            ? t.groups
+                          : t.panel.first == 0 ? std::max<int64_t>(t.groups - reached, 0)
+                                               : 0;
     int64_t p = 0;
-    for (; p + kPixels <= t.pixels; p += kPixels) multiply_pixels<D, kV, kPartial, kPixels>(t, p);
-    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1>(t, p);
+    for (; p + kPixels <= t.pixels; p += kPixels)
+      multiply_pixels<D, kV, kPartial, kPixels, kOrdered>(t, p, whole);
+    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1, kOrdered>(t, p, whole);
   }
 };
 void multiply(const MultiplyTile& t) { with_form(t.panel, Multiply{t}); }

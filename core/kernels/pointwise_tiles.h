@@ -18,10 +18,12 @@ struct Panel {
 struct MultiplyTile {
   int64_t pixels, groups, inner, columns;  ///< columns of y in a group
   Panel panel;
-  const float *x, *packed;  ///< packed [groups, inner, width]
-  const int64_t* order;     ///< the place in a pixel of x of each [g, k]; null: in order
-  const float* bias;        ///< [groups, columns] and readable as far as a panel reaches, or null
-  const float* residual;    ///< as y, or null
+  const float* x;
+  int64_t x_step;         ///< from a pixel of x to the next
+  const float* packed;    ///< [groups, inner, width]
+  const int64_t* order;   ///< where each [g, k] of a pixel lies in x; null: in order
+  const float* bias;      ///< [groups, columns] and readable as far as a panel reaches, or null
+  const float* residual;  ///< as y, or null
   bool relu;
   float* y;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -198,16 +199,31 @@ TEST_F(Conv, DepthwiseAgreesWithReferenceOnEveryTarget) {
   }
 }
 
+TEST_F(Conv, FewChannelsAgreeWithReferenceOnEveryTarget) {
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    for (const int64_t out : {1, 3, 8, 16, 24, 31})
+      for (const auto& [in, kernel_height, kernel_width, stride, padding] :
+           std::vector<std::array<int64_t, 5>>{
+               {3, 3, 3, 2, 1}, {3, 3, 3, 1, 1}, {1, 5, 5, 1, 2}, {4, 2, 3, 3, 0}, {2, 3, 3, 2, 4}})
+        for (const auto& [height, width] :
+             std::vector<std::pair<int64_t, int64_t>>{{5, 5}, {7, 20}, {8, 33}}) {
+          ConvShape s = depthwise(2, height, width, in, stride);
+          s.out = out, s.groups = 1, s.padding = padding;
+          s.kernel_height = kernel_height, s.kernel_width = kernel_width;
+          expect_like_reference(s);
+        }
+  }
+}
+
 // The library's convolutions: padded, strided, grouped, and 1x1.
 TEST_F(Conv, LibraryAgreesWithReference) {
   ConvShape wide = pointwise(2, 5, 1, 128, 96), strided = pointwise(2, 6, 1, 24, 40);
   strided.stride = 2;
-  ConvShape image = depthwise(2, 9, 8, 3, 2), grouped = depthwise(2, 6, 7, 24, 1),
-            square = depthwise(2, 7, 7, 32, 1);
-  image.out = 24, image.groups = 1;
+  ConvShape grouped = depthwise(2, 6, 7, 24, 1), square = depthwise(2, 7, 7, 32, 1);
   grouped.out = 48, grouped.groups = 3;
   square.out = 16, square.groups = 1;
-  for (const ConvShape& s : {wide, strided, image, grouped, square}) {
+  for (const ConvShape& s : {wide, strided, grouped, square}) {
     EXPECT_FALSE(conv_takes_order(s));
     expect_like_reference(s);
   }
@@ -229,8 +245,10 @@ TEST_F(Conv, ReluKeepsNotANumber) {
 }
 
 TEST_F(Conv, SameBitsForEveryThreadCount) {
+  ConvShape stem = depthwise(3, 64, 64, 3, 2);
+  stem.out = 8, stem.groups = 1;
   for (const ConvShape& s : {pointwise(9, 28, 8, 3, 12), pointwise(5, 20, 8, 48, 12),
-                             depthwise(9, 16, 16, 24, 1), depthwise(9, 17, 15, 24, 2)}) {
+                             depthwise(9, 16, 16, 24, 1), depthwise(9, 17, 15, 24, 2), stem}) {
     set_threads(1);
     const Results one = run(s);
     for (const int count : {2, 3}) {
