@@ -56,7 +56,7 @@ struct FitOptions {
   /// Before every split the other factors are made orthonormal, so that the error of a split is
   /// error of the whole: never farther from the matrix than fit.bound times the best product of
   /// these patterns is.
-  bool orthonormal = false;
+  bool orthonormal = true;
 };
 
 struct KroneckerFit {
@@ -73,8 +73,8 @@ struct KroneckerFit {
 /// The factors of a matrix [rows, columns] of any floating dtype, by best rank-r approximations of
 /// disjoint blocks on a tree of splits (Zheng, Riccietti and Gribonval, "Efficient identification
 /// of butterfly sparse matrix factorizations"): exact when the matrix is such a product, otherwise
-/// near the best one. Reads the matrix twice and takes O(nonzeros of the matrix) time. Factors
-/// are scaled alike unless orthonormal. Throws Error when sizes don't fit, the chain isn't
+/// near the best one. Reads the matrix twice and takes O(nonzeros of the matrix) time. The factors
+/// have equal weights unless orthonormal: then one of them has it all. Throws Error when sizes don't fit, the chain isn't
 /// chainable or an entry isn't finite.
 KroneckerFit fit_kronecker_sparse(const Tensor& matrix, const std::vector<KroneckerPattern>& chain,
                                   const FitOptions& options = {});

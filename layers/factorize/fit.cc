@@ -27,28 +27,30 @@ struct Node {
   }
 };
 
-template <class T>
-void orthonormalise_around(std::vector<Node>& nodes, size_t at) {
-  for (size_t i = 0; i < at; ++i) orthonormalise_left<T>(nodes[i].factor, nodes[i + 1].factor);
-  for (size_t i = nodes.size() - 1; i > at; --i)
-    orthonormalise_right<T>(nodes[i - 1].factor, nodes[i].factor);
-}
-
+// Splits the leftmost node that can be split until there is none. Nodes before `first` then are
+// orthonormal from the left, those behind `last` from the right: a few steps before each split
+// keep all the weight in the node that is split.
 template <class T>
 void split_all(std::vector<Node>& nodes, const FitOptions& options) {
-  const auto longest = [&] {
-    return std::ranges::max_element(
-        nodes, [](const Node& a, const Node& b) { return a.chain.size() < b.chain.size(); });
-  };
-  for (auto node = longest(); node->chain.size() > 1; node = longest()) {
-    const auto at = static_cast<size_t>(node - nodes.begin());
-    if (options.orthonormal) orthonormalise_around<T>(nodes, at);
-    const size_t cut = node->cut(options);
-    const Chain left = node->chain.first(cut), right = node->chain.subspan(cut);
-    Split halves = split<T>(node->factor, product_of(left), product_of(right));
+  size_t first = 0, last = nodes.size() - 1;
+  for (size_t at = 0; at < nodes.size();) {
+    if (nodes[at].chain.size() == 1) {
+      ++at;
+      continue;
+    }
+    if (options.orthonormal) {
+      for (; first < at; ++first)
+        orthonormalise_left<T>(nodes[first].factor, nodes[first + 1].factor);
+      for (; last > at; --last)
+        orthonormalise_right<T>(nodes[last - 1].factor, nodes[last].factor);
+    }
+    const size_t cut = nodes[at].cut(options);
+    const Chain left = nodes[at].chain.first(cut), right = nodes[at].chain.subspan(cut);
+    Split halves = split<T>(nodes[at].factor, product_of(left), product_of(right));
     nodes[at] = {left, std::move(halves.left)};
     nodes.insert(std::next(nodes.begin(), static_cast<int64_t>(at) + 1),
                  {right, std::move(halves.right)});
+    last = at + 1;
   }
 }
 
