@@ -49,8 +49,8 @@ class Target {
         n_(butterfly_size(matrix.dim(1))),
         chain_(butterfly_chain(n_)),
         reversal_(bit_reversal(n_)),
-        scale_(factorize::scale_of("fit_butterfly", matrix.dim(0), matrix.dim(1),
-                                   matrix.data<T>())) {}
+        scale_(
+            factorize::scale_of("fit_butterfly", matrix.dim(0), matrix.dim(1), matrix.data<T>())) {}
 
   int64_t n() const { return n_; }
   int64_t stacks() const { return (values_.dim(0) + n_ - 1) / n_; }
@@ -130,8 +130,9 @@ double Target<T>::estimate(const Index& index) const {
 
 std::vector<Candidate> candidates_of(const ButterflyFitOptions& options, int64_t n) {
   if (!options.index.empty()) {
-    check(static_cast<int64_t>(options.index.size()) == n, "fit_butterfly: the given permutation has ",
-          options.index.size(), " entries, the butterfly ", n);
+    check(static_cast<int64_t>(options.index.size()) == n,
+          "fit_butterfly: the given permutation has ", options.index.size(),
+          " entries, the butterfly ", n);
     inverse_permutation(options.index);
     return {{"given", options.index}};
   }
@@ -190,8 +191,9 @@ ButterflyFit fit_of_ones(const Tensor& column) {
   ButterflyFit fit{};
   Distance distance{0, 0};
   const Tensor values = is_complex(column.dtype()) ? column : complex(column);
+  const auto* data = values.data<std::complex<double>>();
+  factorize::scale_of("fit_butterfly", values.dim(0), 1, data);
   for (const std::complex<double> z : values.span<std::complex<double>>()) {
-    check(std::isfinite(std::norm(z)), "fit_butterfly: an entry of the matrix is not finite, or its square isn't");
     distance.whole += std::norm(z);
     distance.error += std::norm(z - 1.0);
   }
@@ -214,7 +216,7 @@ ButterflyFit fit_butterfly(const Tensor& matrix, const ButterflyFitOptions& opti
   check(matrix.rank() == 2 && matrix.numel() > 0, "fit_butterfly: ", matrix,
         "; a matrix [rows, columns] with at least one entry can be factorised");
   const Tensor values = factorize::in_double(matrix);
-  ButterflyFit fit = values.dim(1) == 1          ? fit_of_ones(values)
+  ButterflyFit fit = values.dim(1) == 1           ? fit_of_ones(values)
                      : is_complex(values.dtype()) ? search<std::complex<double>>(values, options)
                                                   : search<double>(values, options);
   fit.increasing_stride = options.increasing_stride;

@@ -35,9 +35,9 @@ struct ButterflyFitOptions {
 struct ButterflyFit {
   Tensor twiddle;  ///< (nstacks, 1, log2 n, n/2, 2, 2), f64 or c128, for Butterfly::from_twiddle()
   bool increasing_stride;
-  std::string permutation;     ///< its name, or "given"
-  std::vector<int64_t> index;  ///< the butterfly takes x[index]; [n]
-  int64_t rows, columns, n;    ///< of the matrix; the butterfly's size
+  std::string permutation;             ///< its name, or "given"
+  std::vector<int64_t> index;          ///< the butterfly takes x[index]; [n]
+  int64_t rows, columns, n;            ///< of the matrix; the butterfly's size
   double relative_error, lower_bound;  ///< as in KroneckerFit; for this permutation
   double bound;                        ///< as in KroneckerFit
   /// True when the matrix was filled up with zeros to nstacks n x n.
@@ -55,8 +55,8 @@ struct ButterflyFit {
 
 /// The butterfly B and the permutation P with B P near the matrix [rows, columns]: exact when there
 /// are such, see fit_kronecker_sparse(). Any sizes and floating dtype: as layer Butterfly, n is the
-/// power of two at or above `columns`, and ceil(rows / n) stacks share the permutation. Throws Error
-/// when the matrix is empty, not a matrix or has an entry that isn't finite.
+/// power of two at or above `columns`, and ceil(rows / n) stacks share the permutation. Throws
+/// Error when the matrix is empty, not a matrix or has an entry that isn't finite.
 ButterflyFit fit_butterfly(const Tensor& matrix, const ButterflyFitOptions& options = {});
 
 }  // namespace papilio

@@ -72,8 +72,8 @@ int64_t with_bits(int64_t value, int64_t mask, int64_t other) {
 }
 
 // The split of levels [p, q) at m: Z(i, j) = X(i, h) Y(h, j), where h has bits [p, m) of i and
-// [m, q) of j. The entries with the same h are one block of rank one, and (row[h], column[h]) is its
-// pivot: X(i, h) = Z(i, column[h]) left[h], Y(h, j) = Z(row[h], j) right[h].
+// [m, q) of j. The entries with the same h are one block of rank one, and (row[h], column[h]) is
+// its pivot: X(i, h) = Z(i, column[h]) left[h], Y(h, j) = Z(row[h], j) right[h].
 struct SplitPivots {
   std::vector<uint32_t> row, column;
   std::vector<double> left;
@@ -121,8 +121,8 @@ void for_each_batch(int64_t count, const Body& body) {
   });
 }
 
-// Where in block h to look for a pivot: its first entry, then the entry on the diagonal of the node,
-// then anywhere.
+// Where in block h to look for a pivot: its first entry, then the entry on the diagonal of the
+// node, then anywhere.
 struct Place {
   int64_t row, column;
 };
@@ -189,7 +189,8 @@ class Identification {
       for (size_t e = 0; e < open.size(); ++e) {
         const int64_t h = open[e];
         Complex& pivot = best[static_cast<size_t>(h - begin)];
-        if (attempt > 0 && factorize::abs2(batch.values[e]) <= factorize::abs2(pivot) * kClearly) continue;
+        if (attempt > 0 && factorize::abs2(batch.values[e]) <= factorize::abs2(pivot) * kClearly)
+          continue;
         const Place place = candidate(h, rows, columns, attempt);
         pivot = batch.values[e];
         pivots.row[static_cast<size_t>(h)] = static_cast<uint32_t>(place.row);
@@ -362,8 +363,8 @@ EntryOracle entry_oracle(std::function<std::complex<double>(int64_t row, int64_t
 OracleFit identify_butterfly(int64_t n, const EntryOracle& entries, const OracleOptions& options) {
   check(n >= 2 && n <= int64_t{1} << 31 && (n & (n - 1)) == 0, "identify_butterfly: n = ", n,
         "; an n x n matrix with n a power of two from 2 to 2^31 can be identified");
-  check(options.dtype == DType::c128 || options.dtype == DType::f64,
-        "identify_butterfly: dtype ", text(options.dtype), "; f64 or c128 are possible");
+  check(options.dtype == DType::c128 || options.dtype == DType::f64, "identify_butterfly: dtype ",
+        text(options.dtype), "; f64 or c128 are possible");
   check(entries != nullptr, "identify_butterfly: no oracle; give a function");
   return options.dtype == DType::f64 ? identify<double>(n, entries, options)
                                      : identify<Complex>(n, entries, options);

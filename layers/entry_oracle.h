@@ -35,8 +35,8 @@ struct OracleFit {
   std::vector<int64_t> index;  ///< the butterfly takes x[index]; [n]
   int64_t evaluations;         ///< entries that the oracle was asked for
   int64_t parameters;          ///< 2 n log2 n
-  /// Relative, over `samples` random entries, n^2 if that is less (Frobenius norms); what says whether the matrix is
-  /// such a butterfly.
+  /// Relative, over `samples` random entries, n^2 if that is less (Frobenius norms); what says
+  /// whether the matrix is such a butterfly.
   double sampled_error;
   static constexpr int64_t samples = 4096;
 };
@@ -45,8 +45,9 @@ struct OracleFit {
 /// fit_kronecker_sparse(), but each block of rank one is its row and its column through one pivot,
 /// the largest of a few entries, and entries of factors are traced back to one entry of the matrix
 /// each. About 3 evaluations a parameter, O(n) memory besides the twiddle. Averages nothing: noise
-/// grows with log n, and for matrices that are no butterflies the result means nothing. Throws Error
-/// unless n is a power of two from 2 to 2^31, and when an entry isn't finite, or isn't real for f64.
+/// grows with log n, and for matrices that are no butterflies the result means nothing. Throws
+/// Error unless n is a power of two from 2 to 2^31, and when an entry isn't finite, or isn't real
+/// for f64.
 OracleFit identify_butterfly(int64_t n, const EntryOracle& entries,
                              const OracleOptions& options = {});
 

@@ -54,8 +54,8 @@ KroneckerFit fit_of(const Tensor& matrix, const std::vector<KroneckerPattern>& c
   m.scale = factorize::scale_of("fit_kronecker_sparse", rows, columns, data);
   factorize::Fit fit = factorize::fit(m, chain, options);
   const auto splits = static_cast<double>(chain.size() - 1);
-  const double bound = options.left_to_right ? std::max(1.0, std::sqrt(splits))
-                                             : std::max(1.0, splits);
+  const double bound =
+      options.left_to_right ? std::max(1.0, std::sqrt(splits)) : std::max(1.0, splits);
   return {std::move(fit.factors), fit.distance.relative(),
           factorize::lower_bound(fit.distance, fit.kept), options.orthonormal ? bound : 0};
 }

@@ -74,8 +74,8 @@ struct KroneckerFit {
 /// disjoint blocks on a tree of splits (Zheng, Riccietti and Gribonval, "Efficient identification
 /// of butterfly sparse matrix factorizations"): exact when the matrix is such a product, otherwise
 /// near the best one. Reads the matrix twice and takes O(nonzeros of the matrix) time. The factors
-/// have equal weights unless orthonormal: then one of them has it all. Throws Error when sizes don't fit, the chain isn't
-/// chainable or an entry isn't finite.
+/// have equal weights unless orthonormal: then one of them has it all. Throws Error when sizes
+/// don't fit, the chain isn't chainable or an entry isn't finite.
 KroneckerFit fit_kronecker_sparse(const Tensor& matrix, const std::vector<KroneckerPattern>& chain,
                                   const FitOptions& options = {});
 

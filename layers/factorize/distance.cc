@@ -88,38 +88,34 @@ Distance distance(const Matrix<T>& m, const KroneckerFactor& left, const Kroneck
   const RowReader<T> reader(m);
   const std::vector<int64_t> order = reader.block_order(t1_count, r.c);
   // A unit is the rows with the same alpha, delta and t2: all of them use the same rows of `right`.
-  return sum_of_units(
-      whole.a * whole.d * t2_count, l.b * whole.c, [&](int64_t u, Distance& sum) {
-        const int64_t alpha = u / t2_count / whole.d, delta = u / t2_count % whole.d,
-                      t2 = u % t2_count;
-        const Buffer buffer = reader.buffer();
-        const Planes<T> rows(rank * whole.c), row(whole.columns()), coefficients(l.c);
-        for (int64_t t1 = 0; t1 < t1_count; ++t1)
-          for (int64_t k = 0; k < rank; ++k)
-            rows.fill(
-                y + (((alpha * t1_count + t1) * r.d + delta) * r.b + k * t2_count + t2) * r.c,
-                k * whole.c + t1 * r.c, r.c);
-        for (int64_t s = 0; s < whole.c; ++s)
-          if (!lies_in_data(m, (alpha * whole.c + s) * whole.d + delta))
-            for (int64_t k = 0; k < rank; ++k) rows.clear(k * whole.c + s);
-        double *re = row.re(), *im = kParts<T> == 2 ? re + whole.c : nullptr;
-        for (int64_t r1 = 0; r1 < l.b; ++r1) {
-          const int64_t i = (alpha * whole.b + r1 * t2_count + t2) * whole.d + delta;
-          if (m.row(i) >= m.rows) continue;
-          reader.load(i, {alpha * whole.c * whole.d + delta, whole.d, r.c, order}, buffer, re, im,
-                      r.c);
-          coefficients.fill(x + ((alpha * l.d + t2 * r.d + delta) * l.b + r1) * l.c, 0, l.c);
-          sum.whole += kernels::squares(kParts<T> * whole.c, re);
-          for (int64_t k = 0; k < t1_count; ++k) {
-            const int64_t from = k * r.c, t1 = order[static_cast<size_t>(k)], c = t1 * rank,
-                          at = t1 * r.c;
-            sum.error += kernels::residual(
-                r.c, rank, whole.c, re + from, im ? im + from : nullptr, coefficients.re() + c,
-                im ? coefficients.im() + c : nullptr, rows.re() + at, im ? rows.im() + at : nullptr);
-          }
-          add_outside(reader, buffer, whole, i, row, sum);
-        }
-      });
+  return sum_of_units(whole.a * whole.d * t2_count, l.b * whole.c, [&](int64_t u, Distance& sum) {
+    const int64_t alpha = u / t2_count / whole.d, delta = u / t2_count % whole.d, t2 = u % t2_count;
+    const Buffer buffer = reader.buffer();
+    const Planes<T> rows(rank * whole.c), row(whole.columns()), coefficients(l.c);
+    for (int64_t t1 = 0; t1 < t1_count; ++t1)
+      for (int64_t k = 0; k < rank; ++k)
+        rows.fill(y + (((alpha * t1_count + t1) * r.d + delta) * r.b + k * t2_count + t2) * r.c,
+                  k * whole.c + t1 * r.c, r.c);
+    for (int64_t s = 0; s < whole.c; ++s)
+      if (!lies_in_data(m, (alpha * whole.c + s) * whole.d + delta))
+        for (int64_t k = 0; k < rank; ++k) rows.clear(k * whole.c + s);
+    double *re = row.re(), *im = kParts<T> == 2 ? re + whole.c : nullptr;
+    for (int64_t r1 = 0; r1 < l.b; ++r1) {
+      const int64_t i = (alpha * whole.b + r1 * t2_count + t2) * whole.d + delta;
+      if (m.row(i) >= m.rows) continue;
+      reader.load(i, {alpha * whole.c * whole.d + delta, whole.d, r.c, order}, buffer, re, im, r.c);
+      coefficients.fill(x + ((alpha * l.d + t2 * r.d + delta) * l.b + r1) * l.c, 0, l.c);
+      sum.whole += kernels::squares(kParts<T> * whole.c, re);
+      for (int64_t k = 0; k < t1_count; ++k) {
+        const int64_t from = k * r.c, t1 = order[static_cast<size_t>(k)], c = t1 * rank,
+                      at = t1 * r.c;
+        sum.error += kernels::residual(r.c, rank, whole.c, re + from, im ? im + from : nullptr,
+                                       coefficients.re() + c, im ? coefficients.im() + c : nullptr,
+                                       rows.re() + at, im ? rows.im() + at : nullptr);
+      }
+      add_outside(reader, buffer, whole, i, row, sum);
+    }
+  });
 }
 
 template <class T>

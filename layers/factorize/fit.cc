@@ -41,8 +41,7 @@ void split_all(std::vector<Node>& nodes, const FitOptions& options) {
     if (options.orthonormal) {
       for (; first < at; ++first)
         orthonormalise_left<T>(nodes[first].factor, nodes[first + 1].factor);
-      for (; last > at; --last)
-        orthonormalise_right<T>(nodes[last - 1].factor, nodes[last].factor);
+      for (; last > at; --last) orthonormalise_right<T>(nodes[last - 1].factor, nodes[last].factor);
     }
     const size_t cut = nodes[at].cut(options);
     const Chain left = nodes[at].chain.first(cut), right = nodes[at].chain.subspan(cut);
@@ -68,8 +67,8 @@ void unscale(double scale, std::vector<KroneckerFactor>& factors) {
     const int share = exponent / left--;
     exponent -= share;
     if (share == 0) continue;
-    for (T& value : std::span(factor.values.mutable_data<T>(),
-                              static_cast<size_t>(factor.values.numel())))
+    for (T& value :
+         std::span(factor.values.mutable_data<T>(), static_cast<size_t>(factor.values.numel())))
       value *= std::ldexp(1.0, share);
   }
 }

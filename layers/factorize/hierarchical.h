@@ -55,7 +55,8 @@ class RowReader {
   /// Entry k of blocks[g] to re[g stride + k] and, of complex T, im[g stride + k].
   void load(int64_t i, const RowPart& part, const Buffer& buffer, double* re, double* im,
             int64_t stride) const;
-  /// 0 ... count-1, sorted so that neighbouring blocks of `width` columns share cache lines of data.
+  /// 0 ... count-1, sorted so that neighbouring blocks of `width` columns share cache lines of
+  /// data.
   std::vector<int64_t> block_order(int64_t count, int64_t width) const;
   /// With its columns in another order the matrix is best read by whole rows.
   bool scattered() const { return !places_.empty(); }

@@ -11,9 +11,9 @@
 namespace papilio::factorize {
 
 struct LowRankOptions {
-  int64_t oversampling = 6;   ///< dimensions of the subspace beyond the rank
-  int64_t iterations = 100;   ///< at most
-  double tolerance = 1e-14;   ///< ends when an iteration adds less of the energy
+  int64_t oversampling = 6;  ///< dimensions of the subspace beyond the rank
+  int64_t iterations = 100;  ///< at most
+  double tolerance = 1e-14;  ///< ends when an iteration adds less of the energy
 };
 
 /// m ~ u v of the given rank, m [rows, columns] row-major: u [rows, rank], v [rank, columns], both

@@ -125,7 +125,8 @@ void RowReader<T>::load_in_order(const T* data, const RowPart& part, double* re,
     if (step == 1)
       copy(inside, data + from, m_.scale, re, im);
     else
-      for (int64_t k = 0; k < inside; ++k) copy(1, data + from + k * step, m_.scale, re + k, im + k);
+      for (int64_t k = 0; k < inside; ++k)
+        copy(1, data + from + k * step, m_.scale, re + k, im + k);
     fill_zeros<T>(width - inside, re + inside, im + inside);
     re += stride;
     im += stride;

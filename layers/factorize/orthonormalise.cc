@@ -74,8 +74,8 @@ void move_weights(KroneckerFactor& left, KroneckerFactor& right, bool to_right) 
           for (int64_t t1 = 0; t1 < t1_count; ++t1) {
             const int64_t alpha = u / l.d, d = u % l.d;
             const int64_t row = ((alpha * t1_count + t1) * r.d + d % r.d) * r.b + d / r.d;
-            const Block<T> block{x + u * l.b * l.c + t1 * rank, y + row * r.c, l.b, r.c, l.c,
-                                 t2_count * r.c};
+            const Block<T> block{
+                x + u * l.b * l.c + t1 * rank, y + row * r.c, l.b, r.c, l.c, t2_count * r.c};
             if (rank == 1) {
               block.move_weight(to_right);
               continue;

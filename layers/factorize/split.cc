@@ -51,8 +51,8 @@ class Blocks {
         stride_(kParts * rows_ * pitch_ + kPlanarPitch),
         planes_(bytes(blocks * stride_)),
         vectors_(bytes(kParts * (round_up(rows_, kPlanarPitch) + 2 * pitch_))),
-        packed_(bytes(at_.rank > 1 ? kParts * (at_.left.b + at_.rank) * (at_.right.c + at_.rank)
-                                   : 0)) {
+        packed_(
+            bytes(at_.rank > 1 ? kParts * (at_.left.b + at_.rank) * (at_.right.c + at_.rank) : 0)) {
     std::fill_n(planes_.as<double>(), blocks * stride_, 0.0);
   }
 
@@ -64,12 +64,13 @@ class Blocks {
 
   // Approximates a block and writes the numbers to their places in both factors.
   Energy fit(int64_t block, int64_t t1, const Unit& unit, T* left, T* right) const {
-    T* x = left + ((unit.alpha * at_.left.d + unit.t2 * at_.right.d + unit.delta) * at_.left.b) *
-                      at_.left.c +
-           t1 * at_.rank;
-    T* y = right + (((unit.alpha * at_.t1_count + t1) * at_.right.d + unit.delta) * at_.right.b +
-                    unit.t2) *
-                       at_.right.c;
+    T* x =
+        left +
+        ((unit.alpha * at_.left.d + unit.t2 * at_.right.d + unit.delta) * at_.left.b) * at_.left.c +
+        t1 * at_.rank;
+    T* y = right +
+           (((unit.alpha * at_.t1_count + t1) * at_.right.d + unit.delta) * at_.right.b + unit.t2) *
+               at_.right.c;
     return at_.rank == 1 ? fit_rank_one(block, x, y) : fit_rank(block, x, y);
   }
 
@@ -122,9 +123,8 @@ Split split_blocks(const Layout& at, const RowReader<T>& reader, const PartOf& p
   const std::vector<int64_t> order = reader.block_order(at.t1_count, at.right.c);
   const int64_t units = at.whole.a * at.whole.d * at.t2_count;
   const int64_t block_bytes = at.left.b * at.right.c * static_cast<int64_t>(sizeof(T));
-  const int64_t together = reader.scattered()
-                               ? at.t1_count
-                               : std::clamp<int64_t>(kCache / block_bytes, 1, at.t1_count);
+  const int64_t together =
+      reader.scattered() ? at.t1_count : std::clamp<int64_t>(kCache / block_bytes, 1, at.t1_count);
   std::vector<Energy> energies(static_cast<size_t>(units), Energy{0, 0});
   parallel_for(
       units,
@@ -178,9 +178,8 @@ Split split(const KroneckerFactor& f, const KroneckerPattern& left, const Kronec
   const Matrix<T> m{f.values.data<T>(), f.values.numel() / at.whole.c, at.whole.c};
   return split_blocks(at, RowReader<T>(m),
                       [&](const Unit& unit, int64_t r, std::span<const int64_t> t1s) {
-                        return std::pair(
-                            (unit.alpha * at.whole.d + unit.delta) * at.whole.b + r,
-                            RowPart{0, 1, at.right.c, t1s});
+                        return std::pair((unit.alpha * at.whole.d + unit.delta) * at.whole.b + r,
+                                         RowPart{0, 1, at.right.c, t1s});
                       });
 }
 
