@@ -162,13 +162,16 @@ ButterflyFit search(const Tensor& matrix, const ButterflyFitOptions& options) {
   std::vector<size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (options.permutation == "search" && candidates.size() > 1 && target.n() > kFewRows) {
-    for (size_t i = 0; i < candidates.size(); ++i)
+    // Sums of squares give no smaller ones than 1e-7, and samples differ by a few percent.
+    double least = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < candidates.size(); ++i) {
       best.candidates[i].estimate = target.estimate(candidates[i].index);
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) {
-      // Sums of squares give no smaller ones.
-      return std::max(best.candidates[a].estimate, 1e-7) <
-             std::max(best.candidates[b].estimate, 1e-7);
-    });
+      least = std::min(least, best.candidates[i].estimate);
+    }
+    const auto rank = [&](size_t i) {
+      return std::max({best.candidates[i].estimate, 1.03 * least, 1e-7});
+    };
+    std::ranges::stable_sort(order, {}, rank);
   }
   best.relative_error = std::numeric_limits<double>::infinity();
   for (const size_t i : order) {
