@@ -8,12 +8,10 @@
 #include "papilio/core/memory.h"
 #include "papilio/core/threads.h"
 #include "papilio/layers/factorize/hierarchical.h"
+#include "papilio/layers/factorize/scalar.h"
 
 namespace papilio::factorize {
 namespace {
-
-template <class T>
-constexpr int64_t kParts = is_complex_type<T> ? 2 : 1;
 
 // Numbers in planes of `count`.
 template <class T>

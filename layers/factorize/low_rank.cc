@@ -17,8 +17,7 @@ using kernels::Op;
 
 template <class T>
 double squares(int64_t length, const T* x) {
-  return kernels::squares(length * (is_complex_type<T> ? 2 : 1),
-                          reinterpret_cast<const double*>(x));
+  return kernels::squares(length * kParts<T>, reinterpret_cast<const double*>(x));
 }
 // Sum of x conj(y).
 template <class T>

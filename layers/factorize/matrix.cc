@@ -8,12 +8,10 @@
 #include "papilio/core/kernels/rank_one.h"
 #include "papilio/core/threads.h"
 #include "papilio/layers/factorize/hierarchical.h"
+#include "papilio/layers/factorize/scalar.h"
 
 namespace papilio::factorize {
 namespace {
-
-template <class T>
-constexpr int64_t kParts = is_complex_type<T> ? 2 : 1;
 
 constexpr int64_t kRun = 64, kGap = 8;
 int64_t place_of(int64_t column) { return column + column / kRun * kGap; }
@@ -47,7 +45,7 @@ template <class T>
 template <class T>
 double scale_of(const char* who, int64_t rows, int64_t columns, const T* data) {
   constexpr int64_t kChunk = 1 << 16;
-  const int64_t count = rows * columns * (is_complex_type<T> ? 2 : 1);
+  const int64_t count = rows * columns * kParts<T>;
   const int64_t chunks = (count + kChunk - 1) / kChunk;
   std::vector<double> largest(static_cast<size_t>(chunks));
   parallel_for(

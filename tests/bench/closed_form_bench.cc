@@ -32,8 +32,7 @@ double frobenius(const Tensor& matrix) {
 Tensor noisy_target(const char* name, int64_t n, double level) {
   Tensor matrix = target_matrix(name, n);
   if (level == 0) return matrix;
-  const double width =
-      level * std::sqrt(12.0) * frobenius(matrix) / static_cast<double>(n);
+  const double width = level * std::sqrt(12.0) * frobenius(matrix) / static_cast<double>(n);
   uint64_t state = 1;
   for (double& x : std::span(matrix.mutable_data<double>(), static_cast<size_t>(n * n))) {
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;  // Marsaglia's xorshift
@@ -61,8 +60,8 @@ double error_of_columns(const OracleFit& found, int64_t n, const std::vector<Com
   for (const int64_t column : {int64_t{1}, n / 3, n - 1}) {
     Tensor unit = Tensor::zeros({1, n}, DType::c128);
     unit.mutable_data<Complex>()[column] = 1;
-    const Tensor y = butterfly_multiply(gather(unit, Tensor::from(found.index, {n})),
-                                        found.twiddle, n);
+    const Tensor y =
+        butterfly_multiply(gather(unit, Tensor::from(found.index, {n})), found.twiddle, n);
     for (int64_t i = 0; i < n; ++i) {
       const Complex exact = roots[static_cast<size_t>(i * column % n)];
       error += std::norm(y.data<Complex>()[i] - exact);

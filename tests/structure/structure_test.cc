@@ -140,6 +140,7 @@ TEST(PapilioHeader, GivesEveryPublicHeader) {
                                           "data/picture_input.h",
                                           "data/resize_image.h",
                                           "layers/factorize/hierarchical.h",
+                                          "layers/factorize/identify.h",
                                           "layers/factorize/low_rank.h",
                                           "layers/factorize/scalar.h",
                                           "data/gzip.h",
