@@ -109,8 +109,9 @@ void grow_gradient(Half<T>& half, Half<T>& gradient, int64_t n, int64_t level, c
   for_each_pair<T>(half, n, level, one);
 }
 
-// One segment of one row of B, in which it is (re, im) times a row x of the earlier product: adds to
-// the squares of the difference, and to the gradient of x; the gradient of (re, im) is overwritten.
+// One segment of one row of B, in which it is (re, im) times a row x of the earlier product: adds
+// to the squares of the difference, and to the gradient of x; the gradient of (re, im) is
+// overwritten.
 template <class T, bool kRealPart, class D>
 HWY_INLINE void compare_segment(int64_t size, const T* re, const T* im, const Row<const T>& target,
                                 const Row<const T>& x, const Row<T>& grad_x, T* grad_re, T* grad_im,
@@ -155,12 +156,12 @@ double compare(State<T>& s) {
         const int64_t factor = (t2 * blocks + r1) * blocks + t1;
         const int64_t x = (t2 * blocks + t1) * size;
         const int64_t target = (r1 * size + t2) * s.n + t1 * size;
-        compare_segment<T, kRealPart, D>(size, s.late.re.back().data() + factor, s.late.im.back().data() + factor,
-                        {s.target_re.data() + target, s.target_im.data() + target},
-                        {s.rows_re.data() + x, s.rows_im.data() + x},
-                        {s.grad_rows_re.data() + x, s.grad_rows_im.data() + x},
-                        s.grad_late.re.back().data() + factor,
-                        s.grad_late.im.back().data() + factor, squares);
+        compare_segment<T, kRealPart, D>(
+            size, s.late.re.back().data() + factor, s.late.im.back().data() + factor,
+            {s.target_re.data() + target, s.target_im.data() + target},
+            {s.rows_re.data() + x, s.rows_im.data() + x},
+            {s.grad_rows_re.data() + x, s.grad_rows_im.data() + x},
+            s.grad_late.re.back().data() + factor, s.grad_late.im.back().data() + factor, squares);
       }
       loss += hn::GetLane(hn::SumOfLanes(D(), squares));
     }
