@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kSteps = 1000, kChainSteps = 3000, kSoftSteps = 300;
 constexpr int64_t kPolish[] = {400, 3000};  // evaluations
 constexpr double kLowRate = 0.02, kHighRate = 0.15, kLogitRates = 4;
-constexpr int64_t kSoftColumns = 128;
+constexpr int64_t kSoftColumns = 64;
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-12;
 
 // One step of Adam, as optim::Adam makes it, with the rate of each number.
@@ -110,9 +110,12 @@ std::vector<FitModel> fit_models(std::string_view name, int64_t in_features, int
   else
     model.stages.push_back({.nblocks = 2 * form.width, .increasing_stride = false});
   if (form.base == "bpbp") model.stages.push_back(model.stages.front());
-  std::vector<FitModel> models = {model};
-  if (real && model.complex) models.push_back(model), models.back().real_part = true;
-  return models;
+  if (!real || !model.complex) return {model};
+  // What needs the second permutation, as the cosine transforms, is a real part.
+  FitModel real_part = model;
+  real_part.real_part = true;
+  if (form.base == "bpp") return {real_part};
+  return {model, real_part};
 }
 
 TransformTrial::TransformTrial(const FitProblem& problem, int64_t number)
@@ -198,9 +201,10 @@ double TransformTrial::advance(const std::function<bool()>& stopped) {
   const int64_t rung = rung_++;
   if (rung == 0 && problem_.learned) learn_permutations(stopped);
   const auto misfit = hard_misfit(model_, problem_.target, permutations_);
-  if (rung == 0) return adam(*misfit, steps_of(model_) / 8, stopped);
-  if (rung == 1) return adam(*misfit, steps_of(model_), stopped);
-  return polish(*misfit, kPolish[rung - 2], stopped);
+  const int64_t steps = steps_of(model_);
+  const int64_t ends[] = {steps / 10, 3 * steps / 10, steps};
+  if (rung < 3) return adam(*misfit, ends[rung], stopped);
+  return polish(*misfit, kPolish[rung - 3], stopped);
 }
 
 }  // namespace papilio::models

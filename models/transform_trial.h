@@ -28,13 +28,13 @@ std::vector<FitModel> fit_models(std::string_view name, int64_t in_features, int
 
 class TransformTrial : public optim::Trial {
  public:
-  static constexpr int64_t kRungs = 4;
+  static constexpr int64_t kRungs = 5;
 
   /// Everything about it is a function of the problem and the number.
   TransformTrial(const FitProblem& problem, int64_t number);
 
-  /// Rung 0: the permutation, if it is learned, and an eighth of the steps of Adam; rung 1: the
-  /// rest of them; 2 and 3: L-BFGS.
+  /// Rung 0: the permutations, if they are learned, and a tenth of the steps of Adam; 1 and 2: up to
+  /// three tenths and all of them; 3 and 4: L-BFGS.
   double advance(const std::function<bool()>& stopped) override;
 
   const FitModel& model() const { return model_; }
