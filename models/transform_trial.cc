@@ -13,7 +13,10 @@ namespace {
 // Adam is past its transients after 1,000 steps, whatever n: the rate is what counts (3,000 for
 // chains of several butterflies). The permutation is decided long before.
 constexpr int64_t kSteps = 1000, kChainSteps = 3000, kSoftSteps = 300;
-constexpr int64_t kPolish[] = {400, 3000};  // evaluations
+constexpr int64_t kPolish[] = {400, 3000, 10000};  // evaluations
+// Minima are singular, where several sets of twiddles meet: there 100 pairs take a tenth of the
+// steps that 20 take.
+constexpr int64_t kHistory = 100;
 constexpr double kLowRate = 0.02, kHighRate = 0.15, kLogitRates = 4;
 constexpr int64_t kSoftColumns = 64;
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-12;
@@ -190,7 +193,8 @@ double TransformTrial::adam(Misfit& misfit, int64_t last_step,
 double TransformTrial::polish(Misfit& misfit, int64_t evaluations,
                               const std::function<bool()>& stopped) {
   first_moment_ = second_moment_ = {};  // not needed any more
-  optim::Lbfgs lbfgs([&](auto x, auto gradient) { return misfit(x, gradient); }, x_);
+  optim::Lbfgs lbfgs([&](auto x, auto gradient) { return misfit(x, gradient); }, x_,
+                     {.history = kHistory});
   while (lbfgs.evaluations() < evaluations && lbfgs.value() > problem_.loss && !stopped())
     if (!lbfgs.step()) break;
   x_ = lbfgs.x();

@@ -28,13 +28,13 @@ std::vector<FitModel> fit_models(std::string_view name, int64_t in_features, int
 
 class TransformTrial : public optim::Trial {
  public:
-  static constexpr int64_t kRungs = 5;
+  static constexpr int64_t kRungs = 6;
 
   /// Everything about it is a function of the problem and the number.
   TransformTrial(const FitProblem& problem, int64_t number);
 
-  /// Rung 0: the permutations, if they are learned, and a tenth of the steps of Adam; 1 and 2: up to
-  /// three tenths and all of them; 3 and 4: L-BFGS.
+  /// Rung 0: the permutations, if they are learned, and a tenth of the steps of Adam; 1 and 2: up
+  /// to three tenths and all of them; 3 to 5: L-BFGS.
   double advance(const std::function<bool()>& stopped) override;
 
   const FitModel& model() const { return model_; }
