@@ -12,11 +12,15 @@
 namespace papilio {
 
 struct FactorizeOptions {
+  /// gradient: the search below. closed-form: no search; one butterfly with the best permutation of
+  /// eight (layers/closed_form.h), two blocks for a circulant or Toeplitz matrix, which is found
+  /// exactly. auto: closed form, and when that does not reach the tolerance, gradient; the better.
+  std::string method = "auto";
   /// bp, bpp, bpbp: the permutations and butterflies of Dao et al. 2019; bb: a butterfly of
   /// decreasing strides, then one of increasing ones; kmatrix: the same as (BB*)^w_e, with the
   /// endings -w2 and -e2 for other widths and expansions than 1. More endings: -real and -complex
   /// for the twiddles (complex, and for a real matrix the real part of the product is taken), -tied
-  /// (bp, bpp, bpbp) and -untied (bb, kmatrix). auto: bp, bpp and bpbp compete.
+  /// (bp, bpp, bpbp) and -untied (bb, kmatrix). auto: bp, bpp and bpbp compete. Of the search.
   std::string model = "auto";
   /// RMSE, the Frobenius norm of the difference over sqrt(in * out), at which the search ends; 0:
   /// 5e-13 in double precision, 1e-7 in single, times the norm of an average column.
@@ -53,11 +57,12 @@ struct Factorization {
   FactorizeReport report;
 };
 
-/// Learns a layer whose matrix is `matrix` [out, in], real or complex, by gradients from random
-/// initial values. Sizes that are no powers of two are padded with zeros.
+/// Finds a layer whose matrix is `matrix` [out, in], real or complex. Sizes that are no powers of
+/// two are padded with zeros.
 ///
-/// A trial first finds the permutations: "learned", by Adam on relaxed ones
-/// (layers/permutation_choices.h), which are then rounded; or it is given a candidate
+/// Gradient learning begins with random values. A trial first finds the permutations: "learned", by
+/// Adam on relaxed ones (layers/permutation_choices.h), which are then rounded; or it is given a
+/// candidate
 /// ("enumerated"). Then Adam trains the twiddles with a rate of 0.02 to 0.2, by a cosine to 0, and
 /// L-BFGS ends what is near. Successive halving chooses among candidates, random initial values,
 /// rates, shared and separate choices, and whether the imaginary part is to vanish.
