@@ -170,7 +170,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"f64", "f32"}))
       ->capture_default_str();
   app.add_option("--tolerance", f.tolerance,
-                 "RMSE that ends the search; 0: 5e-13 (f64) or 1e-7 (f32) of a column's norm")
+                 "RMSE that is good enough; 0: 1e-12 (f64) or 2e-7 (f32) of a column's norm")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--noise", r.noise,

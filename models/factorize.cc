@@ -73,6 +73,8 @@ struct Problem {
   double tolerance;  // RMSE
   bool real, single;
 
+  // Half of the tolerance: the layer rounds in another order than the misfit does.
+  double loss() const { return loss_of(tolerance / 2); }
   double rows() const { return static_cast<double>(matrix.dim(0)); }
   double loss_of(double rmse) const { return rmse / scale * rmse / scale * rows(); }
   double rmse_of(double loss) const { return scale * std::sqrt(loss / rows()); }
@@ -89,7 +91,7 @@ Problem problem_of(const Tensor& matrix, const FactorizeOptions& options) {
   const double column =
       std::sqrt(squared_norm(problem.target) / static_cast<double>(matrix.dim(1)));
   if (column > 0) problem.scale = std::exp2(std::round(std::log2(column)));
-  if (options.tolerance == 0) problem.tolerance = (problem.single ? 1e-7 : 5e-13) * column;
+  if (options.tolerance == 0) problem.tolerance = (problem.single ? 2e-7 : 1e-12) * column;
   Complex* entries = problem.target.mutable_data<Complex>();
   for (int64_t i = 0; i < matrix.numel(); ++i) entries[i] /= problem.scale;
   return problem;
@@ -107,7 +109,7 @@ optim::HalvingOptions search_options(const Problem& problem) {
   search.trials = options.trials > 0 ? options.trials : 96;
   search.rungs = TransformTrial::kRungs;
   search.workers = options.workers > 0 ? options.workers : threads();
-  search.target = problem.loss_of(problem.tolerance);
+  search.target = problem.loss();
   if (options.budget_seconds > 0) search.budget_seconds = options.budget_seconds;
   search.state_file = options.state_file;
   search.state_key =
@@ -129,7 +131,7 @@ Factorization by_gradient(const Problem& problem) {
       .target = problem.target,
       .real = problem.real,
       .learned = options.permutation_search == "learned",
-      .loss = problem.loss_of(problem.tolerance),
+      .loss = problem.loss(),
       .seed = options.seed,
       .models = models::fit_models(options.model, in, out, problem.real, problem.single)};
   const optim::HalvingResult found = optim::search_by_halving(

@@ -22,8 +22,9 @@ struct FactorizeOptions {
   /// for the twiddles (complex, and for a real matrix the real part of the product is taken), -tied
   /// (bp, bpp, bpbp) and -untied (bb, kmatrix). auto: bp, bpp and bpbp compete. Of the search.
   std::string model = "auto";
-  /// RMSE, the Frobenius norm of the difference over sqrt(in * out), at which the search ends; 0:
-  /// 5e-13 in double precision, 1e-7 in single, times the norm of an average column.
+  /// RMSE, the Frobenius norm of the difference over sqrt(in * out), that is good enough; the
+  /// search ends at half of it. 0: 1e-12 in double precision, 2e-7 in single, times the norm of an
+  /// average column.
   double tolerance = 0;
   DType dtype = DType::f64;  ///< or f32: twiddles and products; c128 and c64 mean the same
   std::string permutation_search = "enumerated";  ///< or "learned"
