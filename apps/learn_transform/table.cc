@@ -80,7 +80,7 @@ Config make_cell(const Row& row, int64_t n, size_t column, Request request) {
 
 std::string short_number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.0e", value);
+  std::snprintf(text, sizeof text, "%.1e", value);
   return text;
 }
 

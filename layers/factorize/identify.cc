@@ -135,8 +135,7 @@ class Identification {
       for (size_t e = 0; e < open.size(); ++e) {
         const int64_t h = open[e];
         Complex& pivot = best[static_cast<size_t>(h - begin)];
-        if (attempt > 0 && abs2(batch.values[e]) <= abs2(pivot) * kClearly)
-          continue;
+        if (attempt > 0 && abs2(batch.values[e]) <= abs2(pivot) * kClearly) continue;
         const Place place = candidate(h, rows, columns, attempt);
         pivot = batch.values[e];
         pivots.row[static_cast<size_t>(h)] = static_cast<uint32_t>(place.row);
@@ -189,9 +188,8 @@ void Entries::read(Batch& batch) const {
   for (size_t e = 0; e < batch.values.size(); ++e) {
     Complex& value = batch.values[e];
     check(std::isfinite(value.real()) && std::isfinite(value.imag()),
-          "identify_butterfly: the oracle says that entry [", batch.rows[e], ", ",
-          batch.columns[e], "] is ", value.real(), " + ", value.imag(),
-          " i; all have to be finite");
+          "identify_butterfly: the oracle says that entry [", batch.rows[e], ", ", batch.columns[e],
+          "] is ", value.real(), " + ", value.imag(), " i; all have to be finite");
     value = product(value, batch.factors[e]);
   }
 }

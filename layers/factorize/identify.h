@@ -51,8 +51,8 @@ inline int64_t with_bits(int64_t value, int64_t mask, int64_t other) {
   return (value & ~mask) | (other & mask);
 }
 
-/// The twiddle [log2 n, n/2, 2, 2] of increasing strides whose matrix has these entries, if there is
-/// one. T is double or std::complex<double>.
+/// The twiddle [log2 n, n/2, 2, 2] of increasing strides whose matrix has these entries, if there
+/// is one. T is double or std::complex<double>.
 template <class T>
 void identify(int64_t n, const Entries& entries, T* twiddle);
 

@@ -151,7 +151,9 @@ TEST(PapilioHeader, GivesEveryPublicHeader) {
                                           "models/progress.h",
                                           "models/interrupt.h",
                                           "models/training_state.h",
-                                          "models/frozen.h", "models/transform_fit.h", "models/transform_trial.h"};
+                                          "models/frozen.h",
+                                          "models/transform_fit.h",
+                                          "models/transform_trial.h"};
   std::set<std::string> reached;
   reach("models/papilio.h", reached);
   for (const auto& file : files({"layers", "optim", "data", "models"}, {".h"}))
