@@ -10,6 +10,7 @@
 #include "papilio/layers/linear.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/product.h"
+#include "papilio/layers/resize.h"
 
 namespace papilio {
 namespace {
@@ -107,6 +108,10 @@ constexpr Structured kStructured[] = {
        std::vector<int64_t> order(static_cast<size_t>(c.in));
        std::iota(order.begin(), order.end(), 0);
        return std::make_unique<Permutation>(order, c.dtype);
+     }},
+    {"resize",
+     [](const Config&, const Common& c) -> Layer {
+       return std::make_unique<Resize>(c.in, c.out, c.dtype);
      }},
     {"block-diagonal",
      [](const Config& config, const Common& c) -> Layer {

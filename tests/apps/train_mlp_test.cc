@@ -186,7 +186,7 @@ TEST(Evaluate, MistakesAreExplained) {
 // current.
 TEST(Help, IsWhatTheDocsSay) {
   for (const char* app : {"train_mlp", "evaluate", "describe", "bench", "export", "plot",
-                          "train_shufflenet", "train_resnet", "classify"}) {
+                          "train_shufflenet", "train_resnet", "classify", "learn_transform"}) {
     const Outcome outcome = run({app, "--help"});
     EXPECT_EQ(outcome.code, 0);
     EXPECT_EQ(outcome.out,

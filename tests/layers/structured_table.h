@@ -18,6 +18,7 @@
 #include "papilio/layers/linear.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/product.h"
+#include "papilio/layers/resize.h"
 #include "papilio/tests/layers/structured_reference.h"
 
 namespace papilio::testing {
@@ -191,6 +192,21 @@ inline StructuredCase permutation_case() {
           .parameters = [](int64_t, int64_t) { return 0; },
           .flops = [](int64_t, int64_t) { return 0; },
           .square = true};
+}
+
+inline StructuredCase resize_case(const std::string& name, DType dtype) {
+  return {.name = name,
+          .dtype = dtype,
+          .make = [](int64_t in, int64_t out, DType d,
+                     Rng) { return std::make_unique<Resize>(in, out, d); },
+          .multiply =
+              [](StructuredLinear&, const Numbers& x, int64_t out) {
+                Numbers y(x);
+                y.resize(at(out));
+                return y;
+              },
+          .parameters = [](int64_t, int64_t) { return 0; },
+          .flops = [](int64_t, int64_t) { return 0; }};
 }
 
 inline int64_t butterfly_flops(int64_t n, DType dtype) {
@@ -372,6 +388,8 @@ inline std::vector<StructuredCase> structured_cases() {
       bpbp_case("bpbp_complex_ortho_without_bias",
                 {.complex = true, .bias = false, .init = "ortho"}),
       permutation_case(),
+      resize_case("resize", f64),
+      resize_case("resize_complex", c128),
       product_case("product", f64, false),
       product_case("product_complex", c128, false),
       product_case("product_real_of_complex", f64, true),

@@ -117,6 +117,7 @@ TEST_P(StructuredTable, gradients_agree_with_central_differences) {
     const std::vector<Tensor> inputs = {input(layer)};
     const auto by_input = check_gradient([&](auto x) { return layer(x[0]); }, inputs);
     EXPECT_TRUE(by_input.ok) << by_input.message;
+    if (layer.parameters().empty()) return;
     const auto by_parameters =
         check_parameter_gradient([&] { return layer(inputs[0]); }, layer.parameters());
     EXPECT_TRUE(by_parameters.ok) << by_parameters.message;
