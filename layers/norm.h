@@ -102,6 +102,9 @@ class Standardize : public Module {
   std::string describe() const override;
   Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
 
+  const Tensor& mean() const { return mean_; }
+  const Tensor& deviation() const { return deviation_; }
+
  private:
   Tensor mean_, deviation_;
 };

@@ -1,0 +1,245 @@
+#include "papilio/models/deploy/chain.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "papilio/layers/bpbp.h"
+#include "papilio/layers/butterfly.h"
+#include "papilio/layers/dropout.h"
+#include "papilio/layers/elementwise.h"
+#include "papilio/layers/kmatrix.h"
+#include "papilio/layers/linear.h"
+#include "papilio/layers/norm.h"
+#include "papilio/layers/permutation.h"
+
+namespace papilio::models {
+namespace {
+
+// Enough that a function other than max(x, 0) doesn't look like it.
+constexpr int64_t kExamples = 16;
+
+struct Call {
+  std::string layer;
+  Module* module;
+  Tensor input, output;
+};
+
+template <class... Layers>
+bool is_one_of(const Module& module) {
+  return (dynamic_cast<const Layers*>(&module) || ...);
+}
+
+bool known(const Module& module) {
+  return is_one_of<StructuredLinear, Standardize, Relu, Flatten, Dropout, Real2Complex,
+                   Complex2Real>(module);
+}
+
+// The modules that steps are made of, by path, and those that have no step.
+class Leaves : public Fields {
+ public:
+  explicit Leaves(Module& root) { visit("", root); }
+  const std::string* find(Module& module) const {
+    const auto found = known_.find(&module);
+    return found == known_.end() ? nullptr : &found->second;
+  }
+  std::vector<std::string> unsupported;
+
+ protected:
+  bool module(const std::string& path, Module& member) override {
+    visit(path, member);
+    return false;
+  }
+
+ private:
+  struct Children : Fields {
+    std::vector<std::pair<std::string, Module*>> all;
+
+   protected:
+    bool module(const std::string& path, Module& member) override {
+      all.emplace_back(path, &member);
+      return false;
+    }
+  };
+  void visit(const std::string& path, Module& module) {
+    if (known(module)) {
+      known_.emplace(&module, path);
+      return;
+    }
+    Children children;
+    module.fields(children);
+    for (const auto& [name, child] : children.all)
+      visit(path.empty() ? name : path + "." + name, *child);
+    if (children.all.empty())
+      unsupported.push_back((path.empty() ? "" : path + ": ") + module.describe());
+  }
+
+  std::map<const Module*, std::string> known_;
+};
+
+Tensor wide(const Tensor& t) {
+  if (!t.defined()) return t;
+  return t.to(is_complex(t.dtype()) ? DType::c128 : DType::f64);
+}
+Tensor bias_of(const StructuredLinear& layer) {
+  return layer.bias().defined() ? wide(layer.bias().value()) : Tensor();
+}
+
+// Statistics of trailing axes, for all features of an example.
+StandardizeStep standardize_step(const Standardize& layer, int64_t features) {
+  StandardizeStep step{Tensor({features}, DType::f64), Tensor({features}, DType::f64)};
+  const Tensor mean = wide(layer.mean()), deviation = wide(layer.deviation());
+  for (int64_t i = 0; i < features; ++i) {
+    const double d = deviation.data<double>()[i % deviation.numel()];
+    step.mean.mutable_data<double>()[i] = mean.data<double>()[i % mean.numel()];
+    step.factor.mutable_data<double>()[i] = d == 0 ? 1 : 1 / d;
+  }
+  return step;
+}
+
+ButterflyStep butterfly_step(const StructuredLinear& layer, int64_t n, const Tensor& twiddle,
+                             bool increasing, std::vector<Tying> tying) {
+  return {.n = n,
+          .increasing_stride = increasing,
+          .twiddle = wide(twiddle),
+          .tying = std::move(tying),
+          .bias = bias_of(layer),
+          .relu = layer.activation() == Activation::relu};
+}
+
+void describe_structured(StructuredLinear& layer, Step& step) {
+  if (auto* butterfly = dynamic_cast<Butterfly*>(&layer)) {
+    const auto blocks = static_cast<size_t>(butterfly->nblocks());
+    step.what = butterfly_step(
+        layer, butterfly->n(), butterfly->twiddle(), butterfly->increasing_stride(),
+        std::vector<Tying>(blocks, butterfly->tied() ? Tying::strides : Tying::none));
+  } else if (auto* kmatrix = dynamic_cast<KMatrix*>(&layer)) {
+    step.what =
+        butterfly_step(layer, kmatrix->n(), kmatrix->untied_twiddle(), false,
+                       std::vector<Tying>(static_cast<size_t>(2 * kmatrix->width()), Tying::none));
+  } else if (auto* bpbp = dynamic_cast<Bpbp*>(&layer)) {
+    // An increasing butterfly between bit reversals is a decreasing one (see layers/bpbp.cc).
+    auto what =
+        butterfly_step(layer, bpbp->n(), bpbp->twiddle(), false, {Tying::reversed, Tying::strides});
+    what.real_part = is_complex(bpbp->twiddle().value().dtype());
+    step.what = what;
+  } else if (auto* permutation = dynamic_cast<Permutation*>(&layer)) {
+    step.what = GatherStep{permutation->index().to_vector<int64_t>()};
+  } else {
+    auto* linear = dynamic_cast<Linear*>(&layer);
+    step.what = DenseStep{wide(linear ? Tensor(linear->weight()) : layer.to_dense()),
+                          bias_of(layer), layer.activation() == Activation::relu};
+  }
+}
+
+Step step_of(const Call& call) {
+  const int64_t rows = std::max<int64_t>(call.input.dim(0), 1);
+  Step step{.layer = call.layer,
+            .type = call.module->describe(),
+            .in = call.input.numel() / rows,
+            .out = call.output.numel() / rows,
+            .complex_in = is_complex(call.input.dtype()),
+            .complex_out = is_complex(call.output.dtype()),
+            .what = ReluStep{}};
+  if (auto* layer = dynamic_cast<StructuredLinear*>(call.module)) {
+    check(call.input.rank() == 2, call.layer, ": ", step.type, " is applied to ",
+          call.input.shape(), " along the last axis; only layers on whole examples, [batch, ",
+          "features], are exported: flatten them before");
+    describe_structured(*layer, step);
+  } else if (auto* standardize = dynamic_cast<Standardize*>(call.module)) {
+    step.what = standardize_step(*standardize, step.in);
+  } else if (is_one_of<Real2Complex>(*call.module)) {
+    step.what = ComplexStep{};
+  } else if (is_one_of<Complex2Real>(*call.module)) {
+    step.what = RealStep{};
+  }
+  return step;
+}
+
+bool is_relu_of(const Tensor& y, const Tensor& x) {
+  if (y.dtype() != x.dtype() || y.numel() != x.numel() || !is_real(x.dtype())) return false;
+  const Tensor expected = relu(x);
+  return dispatch_real(x.dtype(), "export", [&]<class T>() {
+    return std::ranges::equal(y.span<T>(), expected.span<T>());
+  });
+}
+
+// Adds what the model does between `from` and `to`: nothing, or ReLU. False: something else.
+bool connect(std::vector<Step>& steps, const Tensor& from, const Tensor& to) {
+  if (from.shares_storage_with(to) && from.numel() == to.numel()) return true;
+  if (!is_relu_of(to, from)) return false;
+  const int64_t features = to.numel() / to.dim(0);
+  steps.push_back(
+      {.layer = "", .type = "relu", .in = features, .out = features, .what = ReluStep{}});
+  return true;
+}
+
+// ReLU as a part of the layer before it.
+void fuse_relu(std::vector<Step>& steps) {
+  std::vector<Step> fused;
+  for (Step& step : steps) {
+    if (std::holds_alternative<ReluStep>(step.what) && !fused.empty()) {
+      if (auto* dense = std::get_if<DenseStep>(&fused.back().what)) {
+        dense->relu = true;
+        continue;
+      }
+      if (auto* butterfly = std::get_if<ButterflyStep>(&fused.back().what)) {
+        butterfly->relu = true;
+        continue;
+      }
+    }
+    fused.push_back(std::move(step));
+  }
+  steps = std::move(fused);
+}
+
+Tensor examples(Module& model, const Shape& example) {
+  Shape batch = {kExamples};
+  for (const int64_t size : example) batch = batch.append(size);
+  const std::vector<Parameter> parameters = model.parameters();
+  const DType dtype = parameters.empty() ? DType::f32 : real_of(parameters[0].value().dtype());
+  return rand_uniform(batch, 0, 1, Rng(1), dtype);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+}  // namespace
+
+Chain chain_of(Module& model, const Shape& example, const std::string& to) {
+  const NoTape guard;
+  const Leaves leaves(model);
+  check(leaves.unsupported.empty(), "export to ", to, ": no form for ", joined(leaves.unsupported),
+        "; dense and structured layers, Standardize, Relu, Flatten and Dropout have one: build the "
+        "model of these, or export --to frozen, which takes every layer");
+  std::vector<Call> calls;
+  const CallObserver observer([&](Module& module, const Tensor& input, const Tensor& output) {
+    if (const std::string* path = leaves.find(module))
+      calls.push_back({*path, &module, input, output});
+  });
+  const Tensor x = examples(model, example);
+  const Tensor y = model(x);
+
+  Chain chain{.inputs = x.numel() / kExamples, .outputs = y.numel() / kExamples, .steps = {}};
+  Tensor at = x;
+  std::string before = "the input";
+  const auto follow = [&](const Tensor& next, const std::string& name) {
+    check(connect(chain.steps, at, next), "export to ", to, ": between ", before, " and ", name,
+          " the model computes what is neither a layer nor relu(); write it as a layer, or export "
+          "--to frozen");
+  };
+  for (const Call& call : calls) {
+    const std::string name = call.layer.empty() ? call.module->describe() : call.layer;
+    follow(call.input, name);
+    if (!is_one_of<Flatten, Dropout>(*call.module)) chain.steps.push_back(step_of(call));
+    at = call.output, before = name;
+  }
+  follow(y, "the output");
+  fuse_relu(chain.steps);
+  return chain;
+}
+
+}  // namespace papilio::models
