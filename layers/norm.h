@@ -35,6 +35,7 @@ class BatchNorm2d : public Module {
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }
   Activation activation() const { return activation_; }
+  double epsilon() const { return options_.epsilon; }
 
   /// Whether forward() takes the running statistics here.
   bool constant() const { return !Tape::recording() || frozen(); }

@@ -51,6 +51,7 @@
 #include "papilio/layers/twiddle.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
+#include "papilio/models/deploy.h"
 #include "papilio/models/evaluate.h"
 #include "papilio/models/fit.h"
 #include "papilio/models/mixed_convnet.h"

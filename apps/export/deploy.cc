@@ -1,10 +1,11 @@
 // The forms that run without Papilio.
+#include "papilio/models/deploy.h"
+
 #include <iomanip>
 #include <ostream>
 
 #include "papilio/apps/export/form.h"
 #include "papilio/core/file.h"
-#include "papilio/models/deploy.h"
 #include "papilio/models/evaluate.h"
 
 namespace papilio::apps {

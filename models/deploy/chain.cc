@@ -12,6 +12,7 @@
 #include "papilio/layers/linear.h"
 #include "papilio/layers/norm.h"
 #include "papilio/layers/permutation.h"
+#include "papilio/layers/product.h"
 
 namespace papilio::models {
 namespace {
@@ -107,6 +108,7 @@ ButterflyStep butterfly_step(const StructuredLinear& layer, int64_t n, const Ten
           .relu = layer.activation() == Activation::relu};
 }
 
+// What the layer is, without its sizes.
 void describe_structured(StructuredLinear& layer, Step& step) {
   if (auto* butterfly = dynamic_cast<Butterfly*>(&layer)) {
     const auto blocks = static_cast<size_t>(butterfly->nblocks());
@@ -132,7 +134,58 @@ void describe_structured(StructuredLinear& layer, Step& step) {
   }
 }
 
-Step step_of(const Call& call) {
+// A step to complex or to real numbers, where they are not that yet.
+void convert(std::vector<Step>& steps, bool from, bool to, int64_t features) {
+  if (from == to) return;
+  Step step{.layer = "",
+            .type = to ? "complex" : "real",
+            .in = features,
+            .out = features,
+            .complex_in = from,
+            .complex_out = to,
+            .what = RealStep{}};
+  if (to) step.what = ComplexStep{};
+  steps.push_back(std::move(step));
+}
+
+Step relu_step(int64_t features) {
+  return {.layer = "", .type = "relu", .in = features, .out = features, .what = ReluStep{}};
+}
+
+void append_structured(std::vector<Step>& steps, const std::string& path, StructuredLinear& layer) {
+  const bool complex = is_complex(layer.dtype());
+  if (auto* product = dynamic_cast<Product*>(&layer)) {
+    bool at = complex;
+    for (size_t i = 0; i < product->size(); ++i) {
+      StructuredLinear& part = (*product)[i];
+      convert(steps, at, is_complex(part.dtype()), part.in_features());
+      append_structured(steps, concat(path, path.empty() ? "" : ".", "parts.", i), part);
+      at = is_complex(part.dtype());
+    }
+    convert(steps, at, complex, layer.out_features());
+    if (layer.activation() == Activation::relu) steps.push_back(relu_step(layer.out_features()));
+    return;
+  }
+  Step step{.layer = path,
+            .type = layer.describe(),
+            .in = layer.in_features(),
+            .out = layer.out_features(),
+            .complex_in = complex,
+            .complex_out = complex,
+            .what = ReluStep{}};
+  describe_structured(layer, step);
+  steps.push_back(std::move(step));
+}
+
+void append(std::vector<Step>& steps, const Call& call) {
+  if (auto* layer = dynamic_cast<StructuredLinear*>(call.module)) {
+    check(call.input.rank() == 2, call.layer, ": ", layer->describe(), " is applied to ",
+          call.input.shape(), " along the last axis; only layers on whole examples, [batch, ",
+          "features], are exported: flatten them before");
+    append_structured(steps, call.layer, *layer);
+    return;
+  }
+  if (is_one_of<Flatten, Dropout>(*call.module)) return;
   const int64_t rows = std::max<int64_t>(call.input.dim(0), 1);
   Step step{.layer = call.layer,
             .type = call.module->describe(),
@@ -141,19 +194,14 @@ Step step_of(const Call& call) {
             .complex_in = is_complex(call.input.dtype()),
             .complex_out = is_complex(call.output.dtype()),
             .what = ReluStep{}};
-  if (auto* layer = dynamic_cast<StructuredLinear*>(call.module)) {
-    check(call.input.rank() == 2, call.layer, ": ", step.type, " is applied to ",
-          call.input.shape(), " along the last axis; only layers on whole examples, [batch, ",
-          "features], are exported: flatten them before");
-    describe_structured(*layer, step);
-  } else if (auto* standardize = dynamic_cast<Standardize*>(call.module)) {
+  if (auto* standardize = dynamic_cast<Standardize*>(call.module)) {
     step.what = standardize_step(*standardize, step.in);
   } else if (is_one_of<Real2Complex>(*call.module)) {
     step.what = ComplexStep{};
   } else if (is_one_of<Complex2Real>(*call.module)) {
     step.what = RealStep{};
   }
-  return step;
+  steps.push_back(std::move(step));
 }
 
 bool is_relu_of(const Tensor& y, const Tensor& x) {
@@ -168,9 +216,7 @@ bool is_relu_of(const Tensor& y, const Tensor& x) {
 bool connect(std::vector<Step>& steps, const Tensor& from, const Tensor& to) {
   if (from.shares_storage_with(to) && from.numel() == to.numel()) return true;
   if (!is_relu_of(to, from)) return false;
-  const int64_t features = to.numel() / to.dim(0);
-  steps.push_back(
-      {.layer = "", .type = "relu", .in = features, .out = features, .what = ReluStep{}});
+  steps.push_back(relu_step(to.numel() / to.dim(0)));
   return true;
 }
 
@@ -209,12 +255,23 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::vector<Step> steps_of(StructuredLinear& layer, const std::string& path) {
+  const NoTape guard;
+  std::vector<Step> steps;
+  append_structured(steps, path, layer);
+  return steps;
+}
+
 Chain chain_of(Module& model, const Shape& example, const std::string& to) {
   const NoTape guard;
   const Leaves leaves(model);
   check(leaves.unsupported.empty(), "export to ", to, ": no form for ", joined(leaves.unsupported),
         "; dense and structured layers, Standardize, Relu, Flatten and Dropout have one: build the "
-        "model of these, or export --to frozen, which takes every layer");
+        "model of these, or export --to frozen, which takes every layer; --to onnx takes "
+        "ResNet, ShuffleNet and MixedConvnet too");
+  const auto* layer = dynamic_cast<const StructuredLinear*>(&model);
+  check(!layer || is_real(layer->dtype()), "export to ", to, ": ", model.describe(),
+        " takes complex numbers; put it between Real2Complex and Complex2Real layers");
   std::vector<Call> calls;
   const CallObserver observer([&](Module& module, const Tensor& input, const Tensor& output) {
     if (const std::string* path = leaves.find(module))
@@ -234,7 +291,7 @@ Chain chain_of(Module& model, const Shape& example, const std::string& to) {
   for (const Call& call : calls) {
     const std::string name = call.layer.empty() ? call.module->describe() : call.layer;
     follow(call.input, name);
-    if (!is_one_of<Flatten, Dropout>(*call.module)) chain.steps.push_back(step_of(call));
+    append(chain.steps, call);
     at = call.output, before = name;
   }
   follow(y, "the output");

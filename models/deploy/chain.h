@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "papilio/layers/module.h"
+#include "papilio/layers/structured_linear.h"
 
 namespace papilio::models {
 
@@ -71,5 +71,8 @@ struct Chain {
 /// names what is written in messages. Throws Error that names every layer that has no form here,
 /// and where a model is no chain.
 Chain chain_of(Module& model, const Shape& example, const std::string& to);
+
+/// The steps of one structured layer, bias and fused ReLU included.
+std::vector<Step> steps_of(StructuredLinear& layer, const std::string& path);
 
 }  // namespace papilio::models

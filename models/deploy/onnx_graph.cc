@@ -84,8 +84,8 @@ std::string OnnxGraph::node(const std::string& op, const std::vector<std::string
   return output;
 }
 
-void OnnxGraph::initializer(const std::string& name, const Shape& shape, int type,
-                            const void* data, size_t bytes) {
+void OnnxGraph::initializer(const std::string& name, const Shape& shape, int type, const void* data,
+                            size_t bytes) {
   Message tensor;
   for (const int64_t size : shape) tensor.number(1, size);
   tensor.number(2, type).bytes(8, name).bytes(9, {static_cast<const char*>(data), bytes});
@@ -132,8 +132,7 @@ std::string OnnxGraph::transpose(const std::string& x, const Ints& permutation) 
 
 std::string OnnxGraph::file(const std::string& description, const Shape& input,
                             const Shape& output_shape, const std::string& output) {
-  const Message last =
-      Message().bytes(1, output).bytes(2, "y").bytes(3, "y").bytes(4, "Identity");
+  const Message last = Message().bytes(1, output).bytes(2, "y").bytes(3, "y").bytes(4, "Identity");
   nodes_ += Message().message(1, last).text();
   Message graph;
   graph.bytes(2, description);

@@ -109,8 +109,7 @@ std::string group_product(OnnxGraph& graph, const Group& group, int64_t n, const
       outer * inner == 1
           ? graph.constant("factors", {size * in, size * out}, numbers)
           : graph.constant("factors", {outer * inner, size * in, size * out}, numbers);
-  if (outer * inner == 1)
-    return graph.node("MatMul", {graph.reshape(x, {-1, n * in}), matrices});
+  if (outer * inner == 1) return graph.node("MatMul", {graph.reshape(x, {-1, n * in}), matrices});
   std::string y = graph.reshape(x, {-1, outer, size, inner, in});
   y = graph.transpose(y, {1, 3, 0, 2, 4});
   y = graph.reshape(y, {outer * inner, -1, size * in});
@@ -122,8 +121,8 @@ std::string group_product(OnnxGraph& graph, const Group& group, int64_t n, const
 std::string add_bias(OnnxGraph& graph, const std::string& x, const Tensor& bias) {
   if (!bias.defined()) return x;
   const std::vector<double> numbers = pairs(bias);
-  return graph.node(
-      "Add", {x, graph.constant("bias", {static_cast<int64_t>(numbers.size())}, numbers)});
+  return graph.node("Add",
+                    {x, graph.constant("bias", {static_cast<int64_t>(numbers.size())}, numbers)});
 }
 std::string relu_if(OnnxGraph& graph, const std::string& x, bool relu) {
   return relu ? graph.node("Relu", {x}) : x;
@@ -153,8 +152,7 @@ std::string add(OnnxGraph& graph, const Step& step, const ButterflyStep& what,
                 const std::string& x) {
   const int64_t before = step.complex_in ? 2 : 1, after = step.complex_out ? 2 : 1,
                 between = is_complex(what.twiddle.dtype()) ? 2 : 1;
-  const std::string padded =
-      step.in < what.n ? pad(graph, x, 2, (what.n - step.in) * before) : x;
+  const std::string padded = step.in < what.n ? pad(graph, x, 2, (what.n - step.in) * before) : x;
   std::vector<std::string> parts;
   for (int64_t stack = 0; stack < stacks(what); ++stack) {
     const std::vector<Factor> all = factors(what, stack);

@@ -18,6 +18,7 @@
 #include "papilio/layers/norm.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/sequential.h"
+#include "papilio/layers/transforms.h"
 
 namespace papilio::testing {
 
@@ -40,8 +41,8 @@ inline double relative_difference(const Tensor& a, const Tensor& b) {
 
 /// As of pictures.
 inline data::Statistics statistics(int64_t features) {
-  return {rand_uniform({features}, 0.3, 0.6, Rng(2)), rand_uniform({features}, 0.1, 0.3, Rng(3)),
-          {}};
+  return {
+      rand_uniform({features}, 0.3, 0.6, Rng(2)), rand_uniform({features}, 0.1, 0.3, Rng(3)), {}};
 }
 
 /// y = relu(first(x)) into second; ReLU as a function.
@@ -103,22 +104,22 @@ inline std::vector<NamedChain> chains() {
     for (const bool tied : {true, false})
       for (const int64_t nblocks : {1, 2, 3})
         add(concat("butterfly ", increasing, tied, nblocks), 30,
-            Butterfly(30, 75,
-                      {.bias = false,
-                       .increasing_stride = increasing,
-                       .nblocks = nblocks,
-                       .tied = tied},
-                      rng),
+            Butterfly(
+                30, 75,
+                {.bias = false, .increasing_stride = increasing, .nblocks = nblocks, .tied = tied},
+                rng),
             Relu(), Linear(75, 4, {}, rng));
   for (const int64_t n : {1, 2, 4, 8, 128, 2048})
     add(concat("sizes ", n), n, Butterfly(n, n == 1 ? 3 : n, {}, rng.split("a")),
-        KMatrix(n == 1 ? 3 : n, n, {.bias = false}, rng.split("b")), Bpbp(n, {.complex = true}, rng),
-        Butterfly(n, n, {.tied = true}, rng.split("c")));
+        KMatrix(n == 1 ? 3 : n, n, {.bias = false}, rng.split("b")),
+        Bpbp(n, {.complex = true}, rng), Butterfly(n, n, {.tied = true}, rng.split("c")));
   add("wide K-matrix", 20, KMatrix(20, 200, {.width = 2, .expansion = 2}, rng), Relu(),
       KMatrix(200, 20, {.width = 2, .orthogonal = true}, rng));
   add("complex", 20, Real2Complex(), Butterfly(20, 50, {.dtype = DType::c64}, rng),
       Linear(50, 9, {.dtype = DType::c64}, rng),
       Butterfly(9, 16, {.bias = false, .dtype = DType::c64, .tied = true}, rng), Complex2Real());
+  add("transforms", 24, dct(2, 24), Relu(), Real2Complex(), fft(24), Complex2Real());
+  all.push_back({"dct", std::make_unique<Product>(dct(4, 16)), 16});
   all.push_back({"relu()", std::make_unique<WithFunction>(rng), 20});
   return all;
 }

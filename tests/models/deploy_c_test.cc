@@ -41,9 +41,9 @@ Tensor run_c(const std::string& source, const Tensor& x, int64_t outputs) {
   write_file(folder / "model.c", source);
   write_file(folder / "main.c", kMain);
   write_file(folder / "x", {static_cast<const char*>(x.raw()), static_cast<size_t>(x.bytes())});
-  const std::string command = "cc -std=c99 -pedantic -Wall -Wextra -Werror -O1 " +
-                              folder / "main.c" + " -o " + folder / "main && " + folder / "main" +
-                              " < " + folder / "x" + " > " + folder / "y";
+  const std::string command = "cc -std=c99 -pedantic -Wall -Wextra -Werror " + folder / "main.c" +
+                              " -o " + folder / "main && " + folder / "main" + " < " +
+                              folder / "x" + " > " + folder / "y";
   check(std::system(command.c_str()) == 0, "failed: ", command);
   const std::string bytes = read_file(folder / "y");
   Tensor y({x.dim(0), outputs});
@@ -66,7 +66,7 @@ Deployment expect_agreement(Module& model, const Shape& example, bool frozen = f
 TEST(CSource, AgreesWithEveryHiddenLayer) {
   for (const std::string_view hidden : hidden_names())
     for (const auto& [inputs, width] :
-         std::vector<std::pair<int64_t, int64_t>>{{64, 64}, {48, 100}, {100, 7}, {128, 128}})
+         std::vector<std::pair<int64_t, int64_t>>{{64, 64}, {48, 100}, {100, 7}})
       for (const bool frozen : {false, true}) {
         SCOPED_TRACE(concat(hidden, " ", inputs, " -> ", width, frozen ? ", frozen" : ""));
         CompressedMlp model({.inputs = inputs,
@@ -154,9 +154,14 @@ TEST(CSource, NamesWhatItCannotWrite) {
 }
 
 TEST(CSource, LiteralsAreShortAndExact) {
-  for (const auto& [value, text] : std::vector<std::pair<float, std::string>>{
-           {0.25f, ".25"}, {-0.5f, "-.5"}, {1.0f, "1."}, {1e-9f, "1e-9"}, {0.0f, "0."},
-           {1e20f, "1e20"}, {-3.25f, "-3.25"}, {0.1f, ".1"}})
+  for (const auto& [value, text] : std::vector<std::pair<float, std::string>>{{0.25f, ".25"},
+                                                                              {-0.5f, "-.5"},
+                                                                              {1.0f, "1."},
+                                                                              {1e-9f, "1e-9"},
+                                                                              {0.0f, "0."},
+                                                                              {1e20f, "1e20"},
+                                                                              {-3.25f, "-3.25"},
+                                                                              {0.1f, ".1"}})
     EXPECT_EQ(c_literal(value), text);
   const Rng rng(3);
   for (uint64_t i = 0; i < 20000; ++i) {
