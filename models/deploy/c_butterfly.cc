@@ -8,7 +8,7 @@
 namespace papilio::models {
 namespace {
 
-// Of one loop over a run. Longer ones gain nothing.
+// Elements: two vectors of 512 bits.
 constexpr int64_t kLongestRun = 32;
 
 // How a factor goes through the vector, in runs: block b begins at run 2 * stride * b, and in it

@@ -72,6 +72,7 @@ struct Chain {
 /// and where a model is no chain.
 Chain chain_of(Module& model, const Shape& example, const std::string& to);
 
+Step relu_step(int64_t features);
 /// The steps of one structured layer, bias and fused ReLU included.
 std::vector<Step> steps_of(StructuredLinear& layer, const std::string& path);
 

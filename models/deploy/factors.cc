@@ -47,8 +47,7 @@ bool unit_diagonals(std::span<Factor> block) {
     factor.for_each_pair([&](int64_t low) {
       Complex &upper = scale[static_cast<size_t>(low)],
               &lower = scale[static_cast<size_t>(low + factor.stride)];
-      // Of elements in the same pair the scales are equal: so far they depend on the position
-      // modulo the stride.
+      // Pairs with one matrix have equal scales: those depend on the position modulo the stride.
       const Matrix2& m = before[factor.index(low)];
       Matrix2& result = factor.matrices[factor.index(low)];
       if (factor.ends_block) {
@@ -202,9 +201,8 @@ bool unit_diagonals(std::vector<Factor>& all) {
   for (size_t begin = 0, end = 0; begin < result.size(); begin = end) {
     while (!result[end++].ends_block) {
     }
-    // Of decreasing strides, tied: neighbouring scales differ where one matrix is shared.
-    const bool alone = end == begin + 1;
-    if (result[begin].tying == Tying::strides && !alone && result[begin].stride > 1) return false;
+    // In tied factors of decreasing strides, scales differ between pairs with one matrix.
+    if (result[begin].tying == Tying::strides && result[begin].stride > 1) return false;
     if (!unit_diagonals(std::span(result).subspan(begin, end - begin))) return false;
   }
   all = std::move(result);

@@ -44,8 +44,7 @@ double relative_difference(const Tensor& a, const Tensor& b) {
   double largest = 0, difference = 0;
   for (int64_t i = 0; i < a.numel(); ++i) {
     largest = std::max(largest, double(std::abs(a.data<float>()[i])));
-    difference =
-        std::max(difference, double(std::abs(a.data<float>()[i] - b.data<float>()[i])));
+    difference = std::max(difference, double(std::abs(a.data<float>()[i] - b.data<float>()[i])));
   }
   return difference / std::max(largest, 1e-30);
 }
@@ -195,8 +194,7 @@ class Images {
   // The weight [channels, channels, 1, 1] of a linear layer over channels.
   static Tensor dense(Module& layer, int64_t channels) {
     Tensor identity = Tensor::zeros({channels, channels});
-    for (int64_t i = 0; i < channels; ++i)
-      identity.mutable_data<float>()[i * (channels + 1)] = 1;
+    for (int64_t i = 0; i < channels; ++i) identity.mutable_data<float>()[i * (channels + 1)] = 1;
     return reshape(transpose(layer(identity)), {channels, channels, 1, 1});
   }
 
@@ -276,9 +274,8 @@ std::string onnx_convnet(OnnxGraph& graph, Module& model, const Shape& example,
   check(example.rank() == 3, "export to onnx: ", model.describe(), " for examples ", example,
         "; images [height, width, channels] are needed");
   Images images(graph, model, rows);
-  const Tensor x =
-      rand_uniform(Shape{kImages}.append(example[0]).append(example[1]).append(example[2]), 0, 1,
-                   Rng(1));
+  const Tensor x = rand_uniform(
+      Shape{kImages}.append(example[0]).append(example[1]).append(example[2]), 0, 1, Rng(1));
   Value y;
   as_convnet(model, [&](auto& net) { y = write(images, net, {"x", x}); });
   const double difference = relative_difference(model(x), y.probe);

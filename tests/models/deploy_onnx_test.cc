@@ -50,8 +50,9 @@ class Onnx : public ::testing::Test {
     const Tensor expected = model(x);
     const Tensor y = read_onnx(deployment.file, x, expected.numel() / rows);
     skipped_ |= !y.defined();
-    if (y.defined())
+    if (y.defined()) {
       EXPECT_LE(testing::relative_difference(expected, y), tolerance) << model.describe();
+    }
     return deployment;
   }
   void TearDown() override {
@@ -108,8 +109,8 @@ void spread_norms(Module& model) {
     }
     static void spread(const std::string& path, Tensor& t) {
       const bool positive = path.ends_with("weight") || path.ends_with("var");
-      t.assign(rand_uniform(t.shape(), positive ? 0.5 : -0.5, positive ? 1.5 : 0.5,
-                            Rng(5).split(path)));
+      t.assign(
+          rand_uniform(t.shape(), positive ? 0.5 : -0.5, positive ? 1.5 : 0.5, Rng(5).split(path)));
     }
   } fields;
   model.fields(fields);
@@ -119,25 +120,24 @@ TEST_F(Onnx, AgreesWithConvolutionalNetworks) {
   const data::Statistics statistics = testing::statistics(3);
   std::vector<std::pair<std::unique_ptr<Module>, int64_t>> models;
   for (const std::string& mixer : shufflenet_mixers())
-    models.emplace_back(
-        std::make_unique<ShuffleNet>(ShuffleNetOptions{.classes = 5,
-                                                       .width = 0.25,
-                                                       .mixer = mixer,
-                                                       .image_size = 32,
-                                                       .statistics = statistics},
-                                     Rng(1)),
-        32);
-  models.emplace_back(
-      std::make_unique<ShuffleNet>(
-          ShuffleNetOptions{
-              .classes = 5, .width = 0.25, .groups = 3, .image_size = 128, .statistics = statistics},
-          Rng(1)),
-      128);
+    models.emplace_back(std::make_unique<ShuffleNet>(ShuffleNetOptions{.classes = 5,
+                                                                       .width = 0.25,
+                                                                       .mixer = mixer,
+                                                                       .image_size = 32,
+                                                                       .statistics = statistics},
+                                                     Rng(1)),
+                        32);
+  models.emplace_back(std::make_unique<ShuffleNet>(ShuffleNetOptions{.classes = 5,
+                                                                     .width = 0.25,
+                                                                     .groups = 3,
+                                                                     .image_size = 128,
+                                                                     .statistics = statistics},
+                                                   Rng(1)),
+                      128);
   for (const char* extra : {"none", "kmatrix"})
     models.emplace_back(
         std::make_unique<ResNet>(
-            ResNetOptions{
-                .classes = 5, .extra = extra, .channels = 8, .statistics = statistics},
+            ResNetOptions{.classes = 5, .extra = extra, .channels = 8, .statistics = statistics},
             Rng(1)),
         16);
   models.emplace_back(
