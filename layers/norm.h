@@ -35,6 +35,7 @@ class BatchNorm2d : public Module {
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }
   Activation activation() const { return activation_; }
+  double epsilon() const { return options_.epsilon; }
 
   /// Whether forward() takes the running statistics here.
   bool constant() const { return !Tape::recording() || frozen(); }
@@ -101,6 +102,9 @@ class Standardize : public Module {
   void fields(Fields& f) override { f("mean", mean_), f("deviation", deviation_); }
   std::string describe() const override;
   Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
+
+  const Tensor& mean() const { return mean_; }
+  const Tensor& deviation() const { return deviation_; }
 
  private:
   Tensor mean_, deviation_;

@@ -29,6 +29,8 @@ class Permutation : public StructuredLinear {
   std::string describe() const override;
   Config config() const override { return base_config(); }
 
+  const Tensor& index() const { return index_; }
+
  protected:
   int64_t flops_per_row() const override { return 0; }
 

@@ -25,6 +25,7 @@ class StructuredLinear : public Module {
   /// From now on forward() applies the activation, in the same pass over memory where the layer
   /// can: faster than an op of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }
+  Activation activation() const { return activation_; }
   /// x M^T without the bias.
   virtual Tensor multiply(const Tensor& x) = 0;
   /// M [out_features, in_features], made by multiplying the identity; unknown to tapes.

@@ -57,6 +57,7 @@
 #include "papilio/layers/twiddle.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
+#include "papilio/models/deploy.h"
 #include "papilio/models/evaluate.h"
 #include "papilio/models/factorize.h"
 #include "papilio/models/fit.h"

@@ -11,7 +11,7 @@
 #   format  clang-format
 #   deep    clang, its sanitizers and clang-tidy
 #   neon    cross compiler for arm64, emulator, sources of GoogleTest
-#   peers   PyTorch, which tests/peers and a test of models compare with: 570 MB
+#   peers   PyTorch, which tests/peers and a test of models compare with, and ONNX's checker of exported files: 570 MB
 #
 # PAPILIO_SKIP_SETUP=1 turns it off, for systems whose packages have other names.
 set -euo pipefail
@@ -25,7 +25,7 @@ declare -A packages=(
   [format]="clang-format"
   [deep]="clang clang-tidy libclang-rt-dev"
   [neon]="cmake ninja-build libhwy-dev g++-aarch64-linux-gnu qemu-user googletest"
-  [peers]="python3 python3-torch"
+  [peers]="python3 python3-torch python3-onnx"
 )
 
 fail() {

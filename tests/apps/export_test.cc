@@ -1,12 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "papilio/core/config.h"
+#include "papilio/data/open.h"
 #include "papilio/layers/norm.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
+#include "papilio/models/resnet.h"
 #include "papilio/tests/apps/process.h"
 #include "papilio/tests/models/toy.h"
 
@@ -85,6 +89,103 @@ TEST_F(Export, ATrainedModelIsSmallerAndAsGood) {
     EXPECT_TRUE(models::read_checkpoint(folder_ / (hidden + std::string("-on/best.safetensors")))
                     .frozen.empty());
   }
+}
+
+// The values of a .npy file of f32.
+std::vector<float> read_npy(const std::string& path, size_t count) {
+  const std::string bytes = read_file(path);
+  std::vector<float> values(count);
+  check(bytes.size() >= count * sizeof(float), path, " is too short");
+  std::copy(bytes.end() - static_cast<std::ptrdiff_t>(count * sizeof(float)), bytes.end(),
+            reinterpret_cast<char*>(values.data()));
+  return values;
+}
+
+TEST_F(Export, ACFileAgreesWithTheLogitsThatEvaluateWrites) {
+  write_mnist(folder_ / "mnist", 300, 50);
+  const std::string data = "mnist:" + (folder_ / "mnist");
+  ASSERT_EQ(run({"train_mlp", "--data", data, "--out", folder_ / "run", "--epochs", "1",
+                 "--threads", "1"})
+                .code,
+            0);
+  const std::string model = folder_ / "run/best.safetensors";
+  ASSERT_EQ(run({"evaluate", model, "--data", data, "--logits", folder_ / "logits.npy"}).code, 0);
+  const auto test = data::open(data, data::Split::test, models::read_checkpoint(model).input);
+  std::string pixels;
+  for (int64_t i = 0; i < test.size(); ++i) {
+    const Tensor image = test.get(i).image;
+    pixels.append(static_cast<const char*>(image.raw()), static_cast<size_t>(image.bytes()));
+  }
+  write_file(folder_ / "x", pixels);
+  write_file(folder_ / "main.c",
+             "#include \"mlp.c\"\n#include <stdio.h>\nint main(void) {\n"
+             "  static float x[PAPILIO_INPUTS], y[PAPILIO_OUTPUTS];\n"
+             "  while (fread(x, sizeof x, 1, stdin) == 1) {\n    papilio_forward(x, y);\n"
+             "    fwrite(y, sizeof y, 1, stdout);\n  }\n  return 0;\n}\n");
+  for (const bool frozen : {false, true}) {
+    std::vector<std::string> command = {"export",          model,    "--to", "c",      "--out",
+                                        folder_ / "mlp.c", "--json", "-",    "--force"};
+    if (frozen) command.emplace_back("--frozen");
+    const Outcome outcome = run(command);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Config report = Config::parse(outcome.out);
+    EXPECT_EQ(report.at("bytes").as_int(),
+              static_cast<int64_t>(std::filesystem::file_size(folder_ / "mlp.c")));
+    EXPECT_LE(report.at("bytes").as_int(), 650000);
+    EXPECT_LE(report.at("weight_bytes").as_int(), (frozen ? 133 : 205) * 1024);
+    EXPECT_EQ(report.at("layers").as_array().size(), 3u);
+    const std::string build = "cc -std=c99 -Wall -Wextra -Werror -O2 " + folder_ / "main.c" +
+                              " -o " + folder_ / "main && " + folder_ / "main" + " < " +
+                              folder_ / "x" + " > " + folder_ / "y";
+    ASSERT_EQ(std::system(build.c_str()), 0);
+    const size_t count = std::filesystem::file_size(folder_ / "y") / sizeof(float);
+    ASSERT_GE(count, static_cast<size_t>(test.size()) * 4);
+    const std::vector<float> expected = read_npy(folder_ / "logits.npy", count),
+                             y = read_npy(folder_ / "y", count);
+    float largest = 0, difference = 0;
+    for (size_t i = 0; i < count; ++i) {
+      largest = std::max(largest, std::abs(expected[i]));
+      difference = std::max(difference, std::abs(expected[i] - y[i]));
+    }
+    EXPECT_LE(difference, 1e-5f * largest);
+  }
+}
+
+TEST_F(Export, OnnxAndCOfOtherModels) {
+  save_mlp("mlp", "bpbp-complex");
+  const auto exported = [&](const std::string& from, const std::string& form,
+                            std::vector<std::string> more = {}) {
+    std::vector<std::string> all = {"export", folder_ / from,  "--to",   form, "--force",
+                                    "--out",  folder_ / "out", "--json", "-"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const Outcome onnx = exported("mlp", "onnx");
+  ASSERT_EQ(onnx.code, 0) << onnx.err;
+  EXPECT_EQ(Config::parse(onnx.out).at("bytes").as_int(),
+            static_cast<int64_t>(std::filesystem::file_size(folder_ / "out")));
+  EXPECT_THAT(onnx.err, AllOf(HasSubstr("hidden"), HasSubstr("bytes of weights")));
+  const Outcome frozen = exported("mlp", "onnx", {"--frozen"});
+  EXPECT_EQ(frozen.code, 1);
+  EXPECT_THAT(frozen.err, AllOf(HasSubstr("--frozen"), HasSubstr("leave the flag out")));
+
+  std::filesystem::remove(folder_ / "out");
+  models::ResNet resnet(
+      {.classes = 4,
+       .channels = 4,
+       .statistics = {{}, {}, Config{{"height", 16}, {"width", 16}, {"channels", 3}}}},
+      Rng(1));
+  save(resnet, folder_ / "resnet");
+  const Outcome c = exported("resnet", "c");
+  EXPECT_EQ(c.code, 1);
+  EXPECT_THAT(c.err, AllOf(HasSubstr("conv1: Conv2d"), HasSubstr("blocks.7.bn2: BatchNorm2d"),
+                           HasSubstr("--to onnx")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+  EXPECT_EQ(exported("resnet", "onnx").code, 0);
+  models::ResNet unknown({.classes = 4, .channels = 4, .statistics = {}}, Rng(1));
+  save(unknown, folder_ / "unknown");
+  EXPECT_THAT(exported("unknown", "onnx").err,
+              AllOf(HasSubstr("/unknown'"), HasSubstr("shape of one example")));
 }
 
 TEST_F(Export, ReportsForPeople) {
