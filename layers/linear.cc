@@ -7,7 +7,8 @@ namespace papilio {
 Linear::Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng)
     : StructuredLinear("linear", in_features, out_features, options.bias, options.dtype, rng),
       weight_(initial_weight("linear", options.init, {out_features, in_features}, in_features,
-                             options.dtype, rng.split("weight"))) {}
+                             options.dtype, rng.split("weight")),
+              {.rows_axis = 0}) {}
 
 Tensor Linear::apply(const Tensor& x) {
   const Tensor y = linear(x, weight_, bias_or_none());
