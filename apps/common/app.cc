@@ -7,6 +7,7 @@
 #include "papilio/core/memory.h"
 #include "papilio/core/system.h"
 #include "papilio/core/threads.h"
+#include "papilio/models/fit.h"
 
 namespace papilio::apps {
 namespace {
@@ -42,6 +43,9 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) 
   memory::keep_freed_memory();
   try {
     return body();
+  } catch (const models::Diverged& error) {
+    logging::error(error.what());
+    return kDiverged;
   } catch (const std::exception& error) {
     logging::error(error.what());
     return kFailure;

@@ -13,6 +13,7 @@ namespace papilio::apps {
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;        ///< an Error: the message is on the standard error stream
 inline constexpr int kUsage = 2;          ///< the command line is wrong
+inline constexpr int kDiverged = 3;       ///< training that left the finite numbers
 inline constexpr int kInterrupted = 130;  ///< Ctrl-C; the state is saved
 
 /// Parses the command line and runs `body`, whose result is the exit code. An unknown option lists
