@@ -1,6 +1,5 @@
 // export: a saved model in another form, for deployment.
 
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <string>
@@ -14,13 +13,6 @@ using namespace papilio;
 namespace {
 
 const std::map<std::string, apps::Exporter> kForms = {{"frozen", apps::export_frozen}};
-
-void check_target(const std::string& from, const std::string& to, bool force) {
-  if (!std::filesystem::exists(to)) return;
-  check(!std::filesystem::exists(from) || !std::filesystem::equivalent(from, to), "'", to,
-        "' is the checkpoint itself; write to another file");
-  check(force, "'", to, "' exists; --force replaces it");
-}
 
 }  // namespace
 
@@ -45,7 +37,7 @@ int main(int argc, char** argv) {
   apps::add_json(app, json);
 
   return apps::run(app, argc, argv, [&] {
-    check_target(file, to, force);
+    apps::check_output(file, to, force);
     const apps::ExportSource source{file, models::read_checkpoint(file), models::load(file)};
     const Config report = kForms.at(form)(source, to, json == "-" ? std::cerr : std::cout);
     apps::write_json(json, report);

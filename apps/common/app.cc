@@ -1,5 +1,6 @@
 #include "papilio/apps/common/app.h"
 
+#include <filesystem>
 #include <iostream>
 
 #include "papilio/core/file.h"
@@ -75,6 +76,13 @@ void write_json(const std::string& file, const Config& report) {
     std::cout << text << std::flush;
   else
     write_file(file, text);
+}
+
+void check_output(const std::string& from, const std::string& to, bool replace) {
+  if (!std::filesystem::exists(to)) return;
+  check(!std::filesystem::exists(from) || !std::filesystem::equivalent(from, to), "'", to,
+        "' is the checkpoint itself; write to another file");
+  check(replace, "'", to, "' exists; --force replaces it");
 }
 
 void log_system() {

@@ -27,6 +27,9 @@ void add_json(CLI::App& app, std::string& file);
 /// Writes `report` where --json asked for; nothing when it did not.
 void write_json(const std::string& file, const Config& report);
 
+/// Throws Error when `to` is the file `from`, and when it exists and may not be replaced.
+void check_output(const std::string& from, const std::string& to, bool replace);
+
 /// One log line: version, processor, SIMD target, dense libraries, threads; and a warning for a
 /// build without optimisation.
 void log_system();
