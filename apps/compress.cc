@@ -137,8 +137,7 @@ int main(int argc, char** argv) {
     result.projected_accuracy = models::score(*student, data.test).accuracy;
     logging::info(concat("after the projection: accuracy ", result.projected_accuracy, ", ",
                          student->parameter_count(), " parameters"));
-    if (tune.epochs > 0 &&
-        !apps::tune(*student, teacher, data.train, data.validation, tune, run))
+    if (tune.epochs > 0 && !apps::tune(*student, teacher, data.train, data.validation, tune, run))
       return apps::kInterrupted;
     models::write_checkpoint(out, result_of(*student, checkpoint, data.train));
     result.after = apps::state_of(*student, out, data.test);

@@ -187,9 +187,9 @@ std::vector<Option*> choose_latency(Candidates& layers, double latency_us, const
   }
   const double rest = std::max(latency_us - dense, 0.0), total = rest + dense;
   check(rest + least <= budget.limit * total, "the budget ", text(budget), " can't be met: of ",
-        fixed(total, 1), " us the dense layers take ", fixed(dense, 1), ", and their replacements at least ",
-        fixed(least, 1), "; the least is about latency=", fixed(100 * (rest + least) / total + 0.5, 0),
-        "%");
+        fixed(total, 1), " us the dense layers take ", fixed(dense, 1),
+        ", and their replacements at least ", fixed(least, 1),
+        "; the least is about latency=", fixed(100 * (rest + least) / total + 0.5, 0), "%");
   return choose_within(layers, &Option::latency_us, budget.limit * total - rest);
 }
 
@@ -206,10 +206,10 @@ std::pair<Option*, std::string> smallest_within(Candidate& layer, const Budget& 
     if (option->error <= budget.limit) return {option, ""};
     if (!nearest || option->error < nearest->error) nearest = option;
   }
-  return {&layer.dense(),
-          nearest ? concat("nearest is ", nearest->name, " with ", nearest->parameters,
-                           " parameters and error ", fixed(nearest->error, 4))
-                  : "no replacement has fewer parameters"};
+  return {&layer.dense(), nearest
+                              ? concat("nearest is ", nearest->name, " with ", nearest->parameters,
+                                       " parameters and error ", fixed(nearest->error, 4))
+                              : "no replacement has fewer parameters"};
 }
 
 std::vector<Option*> choose_error(Candidates& layers, const Budget& budget,
@@ -223,8 +223,8 @@ std::vector<Option*> choose_error(Candidates& layers, const Budget& budget,
     notes.push_back(std::move(note));
   }
   const bool any = std::ranges::any_of(chosen, [](const Option* o) { return o->name != "dense"; });
-  check(any, "the budget ", text(budget), " can't be met by anything smaller than the dense layers:",
-        reasons);
+  check(any, "the budget ", text(budget),
+        " can't be met by anything smaller than the dense layers:", reasons);
   return chosen;
 }
 

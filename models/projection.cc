@@ -75,7 +75,8 @@ Tensor block_of(const Tensor& w, int64_t offset, int64_t step, int64_t first, in
 std::unique_ptr<StructuredLinear> make_class(const std::string& name, int64_t in, int64_t out,
                                              Rng rng) {
   const size_t colon = std::min(name.find(':'), name.size());
-  const std::string kind = name.substr(0, colon), digits = name.substr(colon).substr(colon < name.size());
+  const std::string kind = name.substr(0, colon),
+                    digits = name.substr(colon).substr(colon < name.size());
   int64_t size = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
   if (error == std::errc() && end == digits.data() + digits.size() && size >= 1) {
@@ -84,13 +85,14 @@ std::unique_ptr<StructuredLinear> make_class(const std::string& name, int64_t in
     if (kind == "monarch")
       return std::make_unique<Monarch>(in, out, MonarchOptions{.blocks = size}, rng);
     if (kind == "butterfly")
-      return std::make_unique<Butterfly>(
-          in, out, ButterflyOptions{.nblocks = size, .init = "ortho"}, rng);
+      return std::make_unique<Butterfly>(in, out,
+                                         ButterflyOptions{.nblocks = size, .init = "ortho"}, rng);
     if (kind == "kmatrix")
       return std::make_unique<KMatrix>(in, out, KMatrixOptions{.width = size, .init = "ortho"},
                                        rng);
   }
-  fail("'", name, "' is no class to project to; these are low-rank:RANK, monarch:BLOCKS, "
+  fail("'", name,
+       "' is no class to project to; these are low-rank:RANK, monarch:BLOCKS, "
        "butterfly:BLOCKS and kmatrix:WIDTH");
 }
 
@@ -116,8 +118,8 @@ double Projector::misfit(const Tensor& matrix) const {
 double Projector::error(StructuredLinear& layer) const {
   const NoTape guard;
   const Tensor matrix = layer.to_dense().to(DType::f64);
-  const Tensor shift = sub(
-      add(linear(mean_, sub(matrix, weight_)), layer.bias().value().to(DType::f64)), bias_);
+  const Tensor shift =
+      sub(add(linear(mean_, sub(matrix, weight_)), layer.bias().value().to(DType::f64)), bias_);
   return energy_ > 0 ? std::sqrt((misfit(matrix) + dot(shift, shift)) / energy_) : 0;
 }
 
@@ -170,8 +172,8 @@ void Projector::fill_monarch(StructuredLinear& layer) const {
                 q = second_shape[1];
   Tensor first = Tensor::zeros(first_shape, DType::f64),
          second = Tensor::zeros(second_shape, DType::f64);
-  // Output r blocks + t is row r of block t. Entry j = i middle + k, row k of block i, goes to block
-  // j mod blocks, as its entry j / blocks: these join input block i and output block t.
+  // Output r blocks + t is row r of block t. Entry j = i middle + k, row k of block i, goes to
+  // block j mod blocks, as its entry j / blocks: these join input block i and output block t.
   for (int64_t i = 0; i < blocks && i * p < in_; ++i) {
     const int64_t columns = std::min(p, in_ - i * p);
     Tensor weights({columns, columns}, DType::f64);

@@ -37,10 +37,11 @@ class Projector {
   std::vector<double> low_rank_errors();
   /// `name` is one of make_class().
   ///
-  /// low-rank: the optimum, the projection of W's rows on the leading eigenvectors of W C W^T, which
-  /// are the left singular vectors of W C^(1/2). monarch: each pair of blocks so, which is the
-  /// optimum when C is block-diagonal, then gradient descent. butterfly, kmatrix: gradient descent
-  /// from orthogonal factors. Descent is Adam on all of |(W - S) C^(1/2)|^2 at once, in float32.
+  /// low-rank: the optimum, the projection of W's rows on the leading eigenvectors of W C W^T,
+  /// which are the left singular vectors of W C^(1/2). monarch: each pair of blocks so, which is
+  /// the optimum when C is block-diagonal, then gradient descent. butterfly, kmatrix: gradient
+  /// descent from orthogonal factors. Descent is Adam on all of |(W - S) C^(1/2)|^2 at once, in
+  /// float32.
   Projection project(const std::string& name, const ProjectionOptions& options = {});
   /// Of a layer between the same features, with its bias as it is.
   double error(StructuredLinear& layer) const;

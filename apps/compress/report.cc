@@ -16,12 +16,10 @@ std::string fixed(double value, int digits) {
 }
 
 Config config_of(const State& state) {
-  return {{"accuracy", state.score.accuracy},
-          {"loss", state.score.loss},
-          {"parameters", state.parameters},
-          {"bytes", state.bytes},
-          {"latency_us", state.speed.latency_us},
-          {"images_per_second", state.speed.images_per_second}};
+  return {
+      {"accuracy", state.score.accuracy},     {"loss", state.score.loss},
+      {"parameters", state.parameters},       {"bytes", state.bytes},
+      {"latency_us", state.speed.latency_us}, {"images_per_second", state.speed.images_per_second}};
 }
 
 double points_lost(const Compression& c) {
@@ -96,14 +94,10 @@ std::vector<models::CompressedLayer> layers_of(const Config& config) {
 }
 
 Config to_config(const Compression& c) {
-  return {{"budget", text(c.budget)},
-          {"before", config_of(c.before)},
-          {"after", config_of(c.after)},
-          {"projected_accuracy", c.projected_accuracy},
-          {"compression", compression_of(c)},
-          {"points_lost", points_lost(c)},
-          {"shortcoming", shortcoming(c)},
-          {"layers", to_config(c.layers)}};
+  return {{"budget", text(c.budget)},         {"before", config_of(c.before)},
+          {"after", config_of(c.after)},      {"projected_accuracy", c.projected_accuracy},
+          {"compression", compression_of(c)}, {"points_lost", points_lost(c)},
+          {"shortcoming", shortcoming(c)},    {"layers", to_config(c.layers)}};
 }
 
 void print(std::ostream& out, const Compression& c) {
@@ -122,20 +116,22 @@ void print(std::ostream& out, const Compression& c) {
   const State &before = c.before, &after = c.after;
   const auto ratio = [](double a, double b) { return fixed(b > 0 ? a / b : 0, 2) + "x"; };
   out << '\n';
-  print(out,
-        {{"network", "before", "after", ""},
-         row("accuracy, %", 100 * before.score.accuracy, 100 * after.score.accuracy, 2,
-             fixed(-points_lost(c), 2) + " points"),
-         row("loss", before.score.loss, after.score.loss, 4, ""),
-         row("parameters", static_cast<double>(before.parameters),
-             static_cast<double>(after.parameters), 0, ratio(static_cast<double>(before.parameters), static_cast<double>(after.parameters))),
-         row("bytes of the file", static_cast<double>(before.bytes),
-             static_cast<double>(after.bytes), 0, ratio(static_cast<double>(before.bytes), static_cast<double>(after.bytes))),
-         row("latency, batch 1, us", before.speed.latency_us, after.speed.latency_us, 1,
-             ratio(before.speed.latency_us, after.speed.latency_us)),
-         row(concat("images/s, batch ", before.speed.batch), before.speed.images_per_second,
-             after.speed.images_per_second, 0,
-             ratio(after.speed.images_per_second, before.speed.images_per_second))});
+  print(
+      out,
+      {{"network", "before", "after", ""},
+       row("accuracy, %", 100 * before.score.accuracy, 100 * after.score.accuracy, 2,
+           fixed(-points_lost(c), 2) + " points"),
+       row("loss", before.score.loss, after.score.loss, 4, ""),
+       row("parameters", static_cast<double>(before.parameters),
+           static_cast<double>(after.parameters), 0,
+           ratio(static_cast<double>(before.parameters), static_cast<double>(after.parameters))),
+       row("bytes of the file", static_cast<double>(before.bytes), static_cast<double>(after.bytes),
+           0, ratio(static_cast<double>(before.bytes), static_cast<double>(after.bytes))),
+       row("latency, batch 1, us", before.speed.latency_us, after.speed.latency_us, 1,
+           ratio(before.speed.latency_us, after.speed.latency_us)),
+       row(concat("images/s, batch ", before.speed.batch), before.speed.images_per_second,
+           after.speed.images_per_second, 0,
+           ratio(after.speed.images_per_second, before.speed.images_per_second))});
   out << "accuracy after the projection, before training: " << fixed(100 * c.projected_accuracy, 2)
       << " %\n";
 }
@@ -144,9 +140,8 @@ std::string shortcoming(const Compression& c) {
   std::string text;
   if (const double lost = points_lost(c); lost > c.max_loss)
     text += concat("the network can't be compressed to ", models::text(c.budget),
-                   " at the wanted accuracy: ", fixed(100 * c.after.score.accuracy, 2),
-                   " % are ", fixed(lost, 2), " points less than before, and ",
-                   fixed(c.max_loss, 2),
+                   " at the wanted accuracy: ", fixed(100 * c.after.score.accuracy, 2), " % are ",
+                   fixed(lost, 2), " points less than before, and ", fixed(c.max_loss, 2),
                    " may be lost; give it a larger budget or more epochs of --finetune");
   const double limit = c.budget.limit * c.before.speed.latency_us;
   if (c.budget.kind == models::Budget::Kind::latency && c.after.speed.latency_us > limit)

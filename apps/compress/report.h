@@ -12,16 +12,16 @@ namespace papilio::apps {
 
 /// A network as the report compares it.
 struct State {
-  models::Score score;  ///< on the test set
+  models::Score score;                ///< on the test set
   int64_t parameters = 0, bytes = 0;  ///< trained real numbers; of the file
   models::Speed speed = {};
 };
 State state_of(Module& model, const std::string& file, const data::AnyDataset& test);
 
 struct Compression {
-  State before, after;
+  State before = {}, after = {};
   double projected_accuracy = 0;  ///< on the test set, before the training
-  std::vector<models::CompressedLayer> layers;
+  std::vector<models::CompressedLayer> layers = {};
   models::Budget budget;
   double max_loss = 0.5;  ///< points of accuracy
 };

@@ -45,17 +45,20 @@ void add_tune(CLI::App& app, TuneOptions& o) {
       ->check(CLI::Range(0.001, 1.0))
       ->capture_default_str();
   app.add_option("--seed", o.seed, "Of the split, the fits and the order")->capture_default_str();
-  app.add_option("--workers", o.workers,
-                 "Threads that prepare batches; never changes the result")
+  app.add_option("--workers", o.workers, "Threads that prepare batches; never changes the result")
       ->capture_default_str();
   app.add_flag("--resume", o.resume, "Continue in OUT.run; start when there is nothing");
 }
 
 Config settings(const TuneOptions& o) {
-  return {{"epochs", o.epochs},           {"batch", o.batch},
-          {"lr", o.lr},                   {"structured_lr", o.structured_lr},
-          {"teacher_weight", o.teacher_weight},         {"temperature", o.temperature},
-          {"validation", o.validation},   {"part", o.part},
+  return {{"epochs", o.epochs},
+          {"batch", o.batch},
+          {"lr", o.lr},
+          {"structured_lr", o.structured_lr},
+          {"teacher_weight", o.teacher_weight},
+          {"temperature", o.temperature},
+          {"validation", o.validation},
+          {"part", o.part},
           {"seed", static_cast<int64_t>(o.seed)}};
 }
 
@@ -94,8 +97,8 @@ bool tune(Module& student, const std::shared_ptr<Module>& teacher, const data::A
                                                 .optimizer_options = Config::object(),
                                                 .schedule = {{"name", "cosine"}},
                                                 .teacher = teacher,
-.teacher_weight = o.teacher_weight,
-.temperature = o.temperature,
+                                                .teacher_weight = o.teacher_weight,
+                                                .temperature = o.temperature,
                                                 .seed = o.seed,
                                                 .workers = o.workers,
                                                 .out = run.folder,

@@ -41,7 +41,8 @@ std::vector<models::CompressedLayer> project(Module& student, const data::AnyDat
 
 /// Trains `student` with Adam and a cosine schedule on the logits of the teacher and the
 /// labels, and leaves the values of the best validation accuracy
-/// in it: those from before when no epoch is better. False when Ctrl-C ended it; the state is saved.
+/// in it: those from before when no epoch is better. False when Ctrl-C ended it; the state is
+/// saved.
 bool tune(Module& student, const std::shared_ptr<Module>& teacher, const data::AnyDataset& train,
           const data::AnyDataset& validation, const TuneOptions& options, const TuneRun& run);
 

@@ -44,7 +44,8 @@ void symmetric_eigen(int64_t n, double* a, double* values) {
 bool cholesky(int64_t n, double* a) {
   const int size = checked(n);
   int info = 0;
-  dpotrf_("U", &size, a, &size, &info, 1);  // the upper triangle of columns is the lower one of rows
+  dpotrf_("U", &size, a, &size, &info,
+          1);  // the upper triangle of columns is the lower one of rows
   for (int64_t i = 0; i < n; ++i) std::fill(a + i * n + i + 1, a + (i + 1) * n, 0.0);
   return info == 0;
 }

@@ -23,8 +23,8 @@ struct Case {
     const int64_t in = matrix.dim(1);
     inputs.path = "layer", inputs.layer = &layer, inputs.rows = 1;
     inputs.mean = Tensor::full({in}, mean, DType::f64);
-    inputs.second_moment = add(matmul(mix, transpose(mix)),
-                               Tensor::full({in, in}, mean * mean, DType::f64));
+    inputs.second_moment =
+        add(matmul(mix, transpose(mix)), Tensor::full({in, in}, mean * mean, DType::f64));
   }
   Case(const Case&) = delete;
 };
@@ -44,8 +44,8 @@ Tensor diagonal(const std::vector<double>& values) {
 double error_by_examples(Case& c, StructuredLinear& other, const Tensor& mix, double mean) {
   const int64_t in = mix.dim(0);
   const Tensor rows = scale(transpose(mix), std::sqrt(static_cast<double>(in)));
-  const Tensor x = add(concat({rows, scale(rows, -1)}, 0), Tensor::full({in}, mean, DType::f64))
-                       .to(DType::f32);
+  const Tensor x =
+      add(concat({rows, scale(rows, -1)}, 0), Tensor::full({in}, mean, DType::f64)).to(DType::f32);
   const Tensor y = c.layer(x), z = other(x);
   return std::sqrt(sum(abs2(sub(y, z))).item() / sum(abs2(y)).item());
 }
@@ -70,8 +70,8 @@ TEST(Projection, ErrorsAreThoseOfExamples) {
   const Tensor mix = scale(random({12, 12}, 2), 0.3);
   Case c(random({9, 12}, 1), mix, 0.7);
   Projector projector(c.inputs);
-  for (const char* name : {"low-rank:1", "low-rank:4", "low-rank:20", "monarch:2", "butterfly:1",
-                           "kmatrix:1"}) {
+  for (const char* name :
+       {"low-rank:1", "low-rank:4", "low-rank:20", "monarch:2", "butterfly:1", "kmatrix:1"}) {
     const Projection p = projector.project(name, {.steps = 50});
     EXPECT_NEAR(p.error, error_by_examples(c, *p.layer, mix, 0.7), 2e-6) << name;
     EXPECT_NEAR(p.error, projector.error(*p.layer), 1e-12) << name;
@@ -102,8 +102,11 @@ TEST(Projection, LowRankIsOptimal) {
 // A dense matrix that is exactly of the class comes back.
 TEST(Projection, RecoversWhatIsExactlyStructured) {
   const Tensor mix = add(scale(random({16, 16}, 2), 0.2), diagonal(std::vector<double>(16, 1)));
-  const std::pair<const char*, double> classes[] = {
-      {"low-rank:3", 1e-6}, {"monarch:4", 1e-6}, {"monarch:2", 1e-6}, {"butterfly:1", 1e-3}, {"kmatrix:1", 0.1}};
+  const std::pair<const char*, double> classes[] = {{"low-rank:3", 1e-6},
+                                                    {"monarch:4", 1e-6},
+                                                    {"monarch:2", 1e-6},
+                                                    {"butterfly:1", 1e-3},
+                                                    {"kmatrix:1", 0.1}};
   for (const auto& [name, tolerance] : classes) {
     const auto hidden = make_class(name, 16, 16, Rng(3));
     Case c(hidden->to_dense().to(DType::f64), mix, 0.5);
