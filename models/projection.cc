@@ -12,6 +12,7 @@
 #include "papilio/layers/kmatrix.h"
 #include "papilio/layers/low_rank.h"
 #include "papilio/layers/monarch.h"
+#include "papilio/models/progress.h"
 #include "papilio/optim/optimizer.h"
 #include "papilio/optim/schedule.h"
 
@@ -97,7 +98,10 @@ std::unique_ptr<StructuredLinear> make_class(const std::string& name, int64_t in
 }
 
 Projector::Projector(const LayerInputs& inputs)
-    : in_(inputs.layer->in_features()), out_(inputs.layer->out_features()), mean_(inputs.mean) {
+    : path_(inputs.path),
+      in_(inputs.layer->in_features()),
+      out_(inputs.layer->out_features()),
+      mean_(inputs.mean) {
   const NoTape guard;
   check(inputs.rows > 0, inputs.path, ": the layer has seen no input");
   weight_ = inputs.layer->weight().value().to(DType::f64);
@@ -238,12 +242,16 @@ void Projector::descend(StructuredLinear& layer, const ProjectionOptions& option
   std::erase_if(parameters, [](const Parameter& p) { return p.name() == "bias"; });
   optim::Adam adam(parameters, {.lr = rate});
   const optim::Schedule schedule = optim::cosine(options.steps);
+  Progress progress(static_cast<double>(options.steps), 0);
   for (int64_t step = 0; step < options.steps; ++step) {
     Tape tape;
     tape.backward(mse_loss(layer.multiply(root_), scaled));
     adam.set_learning_rate(rate * schedule({step, {}}));
     adam.step();
+    progress.update(static_cast<double>(step + 1),
+                    concat(path_, ": ", layer.describe(), ", step ", step + 1, "/", options.steps));
   }
+  progress.clear();
   scale_matrix(layer, factor);
 }
 
@@ -257,12 +265,15 @@ Projection Projector::project(const std::string& name, const ProjectionOptions& 
     fill_monarch(layer);
     Projection descended = {make_class(name, in_, out_, Rng(0)), 0};
     copy_values(layer, *descended.layer);
-    descend(*descended.layer, options, 0.005, true);
+    descend(*descended.layer, options, 0.4 * options.rate, true);
     set_bias(*descended.layer), set_bias(layer);
     descended.error = error(*descended.layer), result.error = error(layer);
     return descended.error < result.error ? std::move(descended) : std::move(result);
   } else {
-    descend(layer, options, 0.05, false);
+    std::vector<Parameter> parameters = layer.parameters();
+    const Parameter& twiddle = named(parameters, "twiddle");
+    const double share = 4 / std::max(4.0, static_cast<double>(twiddle.value().dim(1)));
+    descend(layer, options, options.rate * share * share, false);
   }
   set_bias(layer);
   result.error = error(layer);

@@ -16,8 +16,11 @@ std::unique_ptr<StructuredLinear> make_class(const std::string& name, int64_t in
                                              Rng rng);
 
 struct ProjectionOptions {
-  int64_t steps = 400;  ///< of gradient descent, for what has no closed form
-  uint64_t seed = 0;    ///< of its beginning
+  int64_t steps = 1000;  ///< of gradient descent, for what has no closed form
+  /// Of that at first, for up to four butterflies in a row, and falling to 0; 0.4 of it for
+  /// Monarch, (4 / count)^2 for more butterflies, whose product changes the faster.
+  double rate = 0.05;
+  uint64_t seed = 0;  ///< of its beginning
 };
 
 struct Projection {
@@ -57,6 +60,7 @@ class Projector {
   /// Sum of the squares of (W - M) C^(1/2).
   double misfit(const Tensor& matrix) const;
 
+  std::string path_;
   int64_t in_, out_;
   Tensor weight_, bias_, mean_, covariance_;  // f64
   double energy_;                             // E|y|^2

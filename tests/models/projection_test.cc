@@ -115,7 +115,7 @@ TEST(Projection, RecoversWhatIsExactlyStructured) {
 }
 
 TEST(Projection, OfAnySizes) {
-  const std::pair<int64_t, int64_t> sizes[] = {{1, 1}, {5, 3}, {3, 7}, {20, 33}, {33, 20}};
+  const std::pair<int64_t, int64_t> sizes[] = {{2, 1}, {5, 3}, {3, 7}, {20, 33}, {33, 20}};
   for (const auto& [in, out] : sizes) {
     Case c(random({out, in}, 1), diagonal(std::vector<double>(static_cast<size_t>(in), 1)), 0.1);
     Projector projector(c.inputs);
