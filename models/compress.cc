@@ -20,7 +20,7 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 // Classes without a closed form cost seconds a fit: of each, this many of the largest sizes that
 // the budget allows are tried.
 constexpr size_t kFits = 2;
-constexpr double kLatencySeconds = 0.05;
+constexpr double kLatencySeconds = 0.05, kReportSeconds = 0.15;
 
 struct Option {
   std::string name;  // of make_class(); "dense" leaves the layer as it is
@@ -234,9 +234,12 @@ Candidates candidates(Module& model, const data::AnyDataset& train,
   std::string replaced;
   for (const auto& [path, layer] : linear_layers(model))
     if (layer->replacement()) replaced += concat(replaced.empty() ? "" : ", ", path);
-  for (const LayerInputs& inputs :
-       measure_inputs(model, train, options.images, options.projection.seed))
-    if (inputs.rows > 0) all.push_back(std::make_unique<Candidate>(inputs, options));
+  const bool any = std::ranges::any_of(
+      linear_layers(model), [](const auto& entry) { return !entry.second->replacement(); });
+  if (any)
+    for (const LayerInputs& inputs :
+         measure_inputs(model, train, options.images, options.projection.seed))
+      if (inputs.rows > 0) all.push_back(std::make_unique<Candidate>(inputs, options));
   check(!all.empty(), "the model ", model.describe(), " has no dense layer",
         replaced.empty() ? "" : concat(" left; compressed are ", replaced),
         "; compress takes networks with Linear layers");
@@ -253,7 +256,7 @@ CompressedLayer replace(Candidate& candidate, Option& option) {
                       .parameters_before = layer.parameter_count(),
                       .parameters_after = option.parameters,
                       .error = option.error,
-                      .latency_us_before = measure_latency_us(layer, example),
+                      .latency_us_before = measure_latency_us(layer, example, kReportSeconds),
                       .note = {}};
   row.latency_us_after = row.latency_us_before;
   if (option.name == "dense") return row;
@@ -261,7 +264,7 @@ CompressedLayer replace(Candidate& candidate, Option& option) {
   row.error = option.error;
   layer.replace(std::move(option.layer));
   row.after = layer.describe();
-  row.latency_us_after = measure_latency_us(layer, example);
+  row.latency_us_after = measure_latency_us(layer, example, kReportSeconds);
   return row;
 }
 
