@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");
-    return apps::finish(options, apps::report(result, options, *best, models::score(*best, data.test)));
+    return apps::finish(options,
+                        apps::report(result, options, *best, models::score(*best, data.test)));
   });
 }

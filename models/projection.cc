@@ -165,7 +165,7 @@ void Projector::fill_low_rank(StructuredLinear& layer, int64_t rank) {
   }
   const int64_t missing = dynamic_cast<LowRank&>(layer).rank() - rank;
   set(layer, "down", pad(down, 0, 0, missing));
-  set(layer, "up", pad(up, 0, 0, missing));
+  set(layer, "up", transpose(pad(up, 0, 0, missing)));
 }
 
 void Projector::fill_monarch(StructuredLinear& layer) const {

@@ -84,8 +84,9 @@ TEST(ReplacedLinear, ComesBackFromTheFileAlone) {
   CompressedMlp model = mlp();
   dense(model, "hidden")
       .replace(std::make_unique<LowRank>(64, 48, LowRankOptions{.rank = 3}, Rng(4)));
-  dense(model, "head").replace(std::make_unique<Butterfly>(
-      48, 4, ButterflyOptions{.bias = false, .nblocks = 2, .tied = true}, Rng(5)));
+  dense(model, "head")
+      .replace(std::make_unique<Butterfly>(
+          48, 4, ButterflyOptions{.bias = false, .nblocks = 2, .tied = true}, Rng(5)));
   EXPECT_EQ(model.hidden_parameters(), 3 * (64 + 48));
   EXPECT_GT(model.compression(), 1);
   save(model, folder / "m");
