@@ -59,6 +59,97 @@ models::Checkpoint result_of(Module& model, const models::Checkpoint& original,
   return checkpoint;
 }
 
+struct Arguments {
+  std::string file, spec, out, json, budget = "params=25%";
+  models::CompressOptions compress;
+  apps::TuneOptions tune;
+  bool force = false;
+  double max_loss = 0.5;
+};
+
+void add_options(CLI::App& app, Arguments& a) {
+  app.add_option("checkpoint", a.file, "Trained network, a file that a trainer or save() wrote")
+      ->required()
+      ->type_name("FILE");
+  std::vector<std::string> classes = models::compress_classes();
+  classes.emplace_back("lowrank");
+  app.add_option("--to", a.compress.to,
+                 "Class of the new layers, lowrank for short; auto takes the best for each layer")
+      ->check(CLI::IsMember(classes))
+      ->capture_default_str();
+  app.add_option("--budget", a.budget,
+                 "params=SHARE of the network's parameters, error=NUMBER: relative error of each "
+                 "layer's output, or latency=SHARE of the network's time at batch 1")
+      ->capture_default_str();
+  app.add_option("--data", a.spec, "Data set that the network was trained on, NAME[:DIRECTORY]")
+      ->required()
+      ->type_name("NAME:DIR");
+  app.add_option("--out", a.out, "File to write; OUT.run is the folder of the fine-tuning")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--images", a.compress.images, "Training images that layers are fitted on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--steps", a.compress.projection.steps,
+                 "Steps of gradient descent for a layer without a closed form")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--max-loss", a.max_loss,
+                 "Points of test accuracy that may be lost; more is a warning")
+      ->capture_default_str();
+  apps::add_tune(app, a.tune);
+  app.add_flag("--force", a.force, "Replace an existing file and its run");
+  apps::add_threads(app);
+  apps::add_json(app, a.json);
+}
+
+// Throws Error when something would be overwritten.
+apps::TuneRun run_of(const Arguments& a) {
+  apps::TuneRun run{a.out + ".run", apps::settings(a.tune)};
+  run.settings["checkpoint"] = a.file, run.settings["data"] = a.spec;
+  run.settings["to"] = a.compress.to, run.settings["budget"] = text(a.compress.budget);
+  run.settings["images"] = a.compress.images;
+  run.settings["steps"] = a.compress.projection.steps;
+  const bool goes_on = a.force || a.tune.resume;
+  check(!(a.tune.resume && a.force),
+        "--resume continues and --force begins again: give one of them");
+  apps::check_output(a.file, a.out, goes_on);
+  check(goes_on || !std::filesystem::exists(run.folder), "'", run.folder,
+        "' exists; --resume continues it, --force begins again");
+  return run;
+}
+
+int compress(Arguments a) {
+  if (a.compress.to == "lowrank") a.compress.to = "low-rank";
+  a.compress.budget = models::Budget::parse(a.budget);
+  a.compress.projection.seed = a.tune.seed;
+  const apps::TuneRun run = run_of(a);
+  const models::Checkpoint checkpoint = models::read_checkpoint(a.file);
+  const std::shared_ptr<Module> teacher = models::rebuild(checkpoint, a.file);
+  teacher->freeze();
+  const auto student = models::rebuild(checkpoint, a.file);
+  const Data data = open_data(a.spec, checkpoint, a.tune);
+  check_fits(*teacher, a.file, a.spec, data.train);
+
+  apps::Compression result{.budget = a.compress.budget, .max_loss = a.max_loss};
+  result.before = apps::state_of(*teacher, a.file, data.test);
+  logging::info(concat("'", a.file, "': accuracy ", result.before.score.accuracy, ", ",
+                       result.before.parameters, " parameters"));
+  result.layers = apps::project(*student, data.train, a.compress, a.tune, run);
+  result.projected_accuracy = models::score(*student, data.test).accuracy;
+  logging::info(concat("after the projection: accuracy ", result.projected_accuracy, ", ",
+                       student->parameter_count(), " parameters"));
+  if (a.tune.epochs > 0 && !apps::tune(*student, teacher, data.train, data.validation, a.tune, run))
+    return apps::kInterrupted;
+  models::write_checkpoint(a.out, result_of(*student, checkpoint, data.train));
+  result.after = apps::state_of(*student, a.out, data.test);
+
+  print(a.json == "-" ? std::cerr : std::cout, result);
+  if (const std::string text = shortcoming(result); !text.empty()) logging::warning(text);
+  apps::write_json(a.json, to_config(result));
+  return apps::kSuccess;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,80 +162,10 @@ int main(int argc, char** argv) {
   app.footer(
       "Example: compress runs/a/best.safetensors --budget params=10% --data "
       "cifar10:cifar-10-batches-bin --out small.safetensors");
-  std::string file, spec, out, json, budget = "params=25%";
-  models::CompressOptions options;
-  apps::TuneOptions tune;
-  bool force = false;
-  double max_loss = 0.5;
-  std::vector<std::string> classes = models::compress_classes();
-  app.add_option("checkpoint", file, "Trained network, a file that a trainer or save() wrote")
-      ->required()
-      ->type_name("FILE");
-  app.add_option("--to", options.to,
-                 "Class of the new layers; auto takes the best of all for each layer")
-      ->check(CLI::IsMember(classes))
-      ->capture_default_str();
-  app.add_option("--budget", budget,
-                 "params=SHARE of the network's parameters, error=NUMBER: relative error of each "
-                 "layer's output, or latency=SHARE of the network's time at batch 1")
-      ->capture_default_str();
-  app.add_option("--data", spec, "Data set that the network was trained on, NAME[:DIRECTORY]")
-      ->required()
-      ->type_name("NAME:DIR");
-  app.add_option("--out", out, "File to write; OUT.run is the folder of the fine-tuning")
-      ->required()
-      ->type_name("FILE");
-  app.add_option("--images", options.images, "Training images that layers are fitted on")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--steps", options.projection.steps,
-                 "Steps of gradient descent for a layer without a closed form")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--max-loss", max_loss,
-                 "Points of test accuracy that may be lost; more is a warning")
-      ->capture_default_str();
-  apps::add_tune(app, tune);
-  app.add_flag("--force", force, "Replace an existing file and its run");
-  apps::add_threads(app);
-  apps::add_json(app, json);
-
+  Arguments arguments;
+  add_options(app, arguments);
   return apps::run(app, argc, argv, [&] {
     apps::log_system();
-    options.budget = models::Budget::parse(budget);
-    options.projection.seed = tune.seed;
-    apps::TuneRun run{out + ".run", apps::settings(tune)};
-    run.settings["checkpoint"] = file, run.settings["data"] = spec;
-    run.settings["to"] = options.to, run.settings["budget"] = text(options.budget);
-    run.settings["images"] = options.images, run.settings["steps"] = options.projection.steps;
-    check(!(tune.resume && force), "--resume continues and --force begins again: give one of them");
-    apps::check_output(file, out, force || tune.resume);
-    check(force || tune.resume || !std::filesystem::exists(run.folder), "'", run.folder,
-          "' exists; --resume continues it, --force begins again");
-
-    const models::Checkpoint checkpoint = models::read_checkpoint(file);
-    const std::shared_ptr<Module> teacher = models::rebuild(checkpoint, file);
-    teacher->freeze();
-    const auto student = models::rebuild(checkpoint, file);
-    const Data data = open_data(spec, checkpoint, tune);
-    check_fits(*teacher, file, spec, data.train);
-
-    apps::Compression result{.budget = options.budget, .max_loss = max_loss};
-    result.before = apps::state_of(*teacher, file, data.test);
-    logging::info(concat("'", file, "': accuracy ", result.before.score.accuracy, ", ",
-                         result.before.parameters, " parameters"));
-    result.layers = apps::project(*student, data.train, options, tune, run);
-    result.projected_accuracy = models::score(*student, data.test).accuracy;
-    logging::info(concat("after the projection: accuracy ", result.projected_accuracy, ", ",
-                         student->parameter_count(), " parameters"));
-    if (tune.epochs > 0 && !apps::tune(*student, teacher, data.train, data.validation, tune, run))
-      return apps::kInterrupted;
-    models::write_checkpoint(out, result_of(*student, checkpoint, data.train));
-    result.after = apps::state_of(*student, out, data.test);
-
-    print(json == "-" ? std::cerr : std::cout, result);
-    if (const std::string text = shortcoming(result); !text.empty()) logging::warning(text);
-    apps::write_json(json, to_config(result));
-    return apps::kSuccess;
+    return compress(arguments);
   });
 }

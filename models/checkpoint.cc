@@ -1,3 +1,4 @@
+// Long because what is written and what is read are one format.
 #include "papilio/models/checkpoint.h"
 
 #include <algorithm>

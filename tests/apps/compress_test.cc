@@ -93,7 +93,7 @@ TEST_F(Compress, ASmallNetworkThatIsAsGood) {
 }
 
 TEST_F(Compress, EveryClassGivesACheckpoint) {
-  for (const char* to : {"low-rank", "monarch", "butterfly", "kmatrix"}) {
+  for (const char* to : {"lowrank", "monarch", "butterfly", "kmatrix"}) {
     const Outcome outcome = compress("a/best.safetensors", to,
                                      {"--to", to, "--budget", "params=80%", "--max-loss", "-100"});
     ASSERT_EQ(outcome.code, 0) << outcome.err;
