@@ -1,6 +1,5 @@
 // export: a saved model in another form, for deployment.
 
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <string>
@@ -15,13 +14,6 @@ namespace {
 
 const std::map<std::string, apps::Exporter> kForms = {
     {"c", apps::export_c}, {"frozen", apps::export_frozen}, {"onnx", apps::export_onnx}};
-
-void check_target(const std::string& from, const std::string& to, bool force) {
-  if (!std::filesystem::exists(to)) return;
-  check(!std::filesystem::exists(from) || !std::filesystem::equivalent(from, to), "'", to,
-        "' is the checkpoint itself; write to another file");
-  check(force, "'", to, "' exists; --force replaces it");
-}
 
 }  // namespace
 
@@ -54,7 +46,7 @@ int main(int argc, char** argv) {
     check(!frozen || form != "onnx",
           "--frozen: an ONNX file holds products of factors, which have no frozen form; leave the "
           "flag out");
-    check_target(file, to, force);
+    apps::check_output(file, to, force);
     const apps::ExportSource source{file, models::read_checkpoint(file), models::load(file),
                                     frozen};
     const Config report = kForms.at(form)(source, to, json == "-" ? std::cerr : std::cout);

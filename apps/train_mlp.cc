@@ -5,6 +5,7 @@
 #include "papilio/apps/common/training.h"
 #include "papilio/core/log.h"
 #include "papilio/data/open.h"
+#include "papilio/data/transforms.h"
 #include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
@@ -23,8 +24,20 @@ std::string hidden_list() {
   return all;
 }
 
-apps::Experiment experiment(const apps::TrainingOptions& options, const std::string& hidden,
-                            int64_t width) {
+struct Options {
+  std::string hidden = "kmatrix";
+  int64_t width = 1024, shift = 0;
+  bool flip = false;
+};
+
+std::vector<data::Transform> transforms(const Options& o) {
+  std::vector<data::Transform> list;
+  if (o.shift > 0) list.push_back(data::random_crop(o.shift));
+  if (o.flip) list.push_back(data::random_flip());
+  return list;
+}
+
+apps::Experiment experiment(const apps::TrainingOptions& options, const Options& o) {
   const auto [train, validation] =
       apps::split(data::open(options.data, data::Split::train, kInput), options);
   const data::Statistics statistics = data::statistics(train);
@@ -33,13 +46,16 @@ apps::Experiment experiment(const apps::TrainingOptions& options, const std::str
   const auto make = [=]() -> std::unique_ptr<Module> {
     return std::make_unique<models::CompressedMlp>(
         models::CompressedMlpOptions{.inputs = statistics.mean.numel(),
-                                     .hidden = hidden,
-                                     .width = width,
+                                     .hidden = o.hidden,
+                                     .width = o.width,
                                      .classes = classes,
                                      .statistics = statistics},
         Rng(seed).split("model"));
   };
-  return {train, validation, make, {{"hidden", hidden}, {"width", width}}};
+  Config config = {{"hidden", o.hidden}, {"width", o.width}};
+  if (o.shift > 0) config["shift"] = o.shift;
+  if (o.flip) config["flip"] = true;
+  return {train, validation, make, config};
 }
 
 }  // namespace
@@ -54,15 +70,22 @@ int main(int argc, char** argv) {
       "Example: train_mlp --data cifar10:cifar-10-batches-bin --hidden bpbp-complex --epochs 30 "
       "--out runs/a");
   apps::TrainingOptions options;
-  std::string hidden = "kmatrix";
-  int64_t width = 1024;
-  app.add_option("--hidden", hidden, "Hidden layer: " + hidden_list())->capture_default_str();
-  app.add_option("--width", width, "Features after the hidden layer")->capture_default_str();
+  Options o;
+  app.add_option("--hidden", o.hidden,
+                 "Hidden layer: " + hidden_list() +
+                     "; a rank or a number of blocks may follow: low-rank:8, monarch:16")
+      ->capture_default_str();
+  app.add_option("--width", o.width, "Features after the hidden layer")->capture_default_str();
+  app.add_flag("--flip", o.flip, "Mirror training images at random");
+  app.add_option("--shift", o.shift, "Move training images by up to so many pixels")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   apps::add_training(app, options);
 
   return apps::run(app, argc, argv, [&] {
     apps::log_system();
-    const apps::Experiment run = experiment(options, hidden, width);
+    options.fit.transforms = transforms(o);
+    const apps::Experiment run = experiment(options, o);
     const data::AnyDataset test = data::open(options.data, data::Split::test, kInput);
     logging::info(concat("data ", run.train.info().name, ": ", run.train.size(), " training, ",
                          run.validation.size(), " validation, ", test.size(), " test images"));

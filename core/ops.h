@@ -184,6 +184,11 @@ Tensor butterfly_multiply_features_major(const Tensor& x, const Tensor& twiddle,
 /// 2s-2, repeated into the untied form for butterfly_multiply. Directions alternate from
 /// increasing_stride on.
 Tensor tied_twiddle(const Tensor& tied, bool increasing_stride = true);
+/// Krylov matrices [rank, steps, n] of vectors v [rank, n]: entry [i, j] is A^j v_i, for the
+/// tridiagonal A of the bands lower [n-1] (A[i+1, i]), diagonal [n] and upper [n-1] (A[i, i+1]); an
+/// undefined band is zero. Real. O(rank steps n), and so is its gradient.
+Tensor krylov(const Tensor& v, int64_t steps, const Tensor& lower, const Tensor& diagonal,
+              const Tensor& upper);
 /// Angles (nstacks, nblocks, log2 n, n/2), real, to rotations [[cos, -sin], [sin, cos]] in the
 /// untied form.
 Tensor rotation_twiddle(const Tensor& angles);

@@ -25,6 +25,9 @@ struct ParameterHints {
   /// Lets a checkpoint hold the parameter in its frozen form, so it must say how the parameter is
   /// used.
   TwiddleHint twiddle = TwiddleHint::none;
+  /// Axes before this one count matrices, this one is their rows, the later ones together their
+  /// columns: what orthogonal initialisation and weight normalisation take. -1: no matrices.
+  int rows_axis = -1;
 };
 
 /// Where in the source a call stands: std::source_location, which clang 14 does not have.

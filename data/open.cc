@@ -1,7 +1,11 @@
 #include "papilio/data/open.h"
 
+#include <optional>
+
+#include "papilio/data/amat.h"
 #include "papilio/data/cifar10.h"
 #include "papilio/data/idx.h"
+#include "papilio/data/variations.h"
 
 namespace papilio::data {
 namespace {
@@ -35,9 +39,14 @@ const Source kSources[] = {
      [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
        return mnist(directory, split, {.pad = choice.pad});
      }},
+    {"amat", nullptr, 28, 1, true, 2,
+     [](const std::string& path, Split split, Choice choice) -> AnyDataset {
+       return amat(path, split, {.pad = choice.pad});
+     }},
 };
 
 constexpr const char* kFolder = "imagenet";
+constexpr std::string_view kRotation = "bg-rot:", kNoise = "noise-";
 
 const Source& named(const std::string& name) {
   for (const Source& source : kSources)
@@ -73,6 +82,35 @@ Choice choose(const Source& source, const Config& input) {
   return {grayscale, pad};
 }
 
+// "bg-rot:SET+PICTURES" and "noise-LEVEL:SET".
+std::optional<AnyDataset> open_variation(const std::string& spec, Split split,
+                                         const Config& input) {
+  const bool rotation = spec.starts_with(kRotation);
+  if (!rotation && !spec.starts_with(kNoise)) return {};
+  const std::string name = spec.substr(0, spec.find(':'));
+  check(spec.size() > name.size() + 1, "data: ", name, " varies another data set; write ", name,
+        ":SET, such as ", name, ":mnist:DIR");
+  const std::string rest = spec.substr(name.size() + 1);
+  const size_t plus = rotation ? rest.find('+') : std::string::npos;
+  const std::string set = rest.substr(0, plus);
+  check(!set.starts_with(kRotation) && !set.starts_with(kNoise), "data: ", spec,
+        " varies a variation; give the plain set");
+  const AnyDataset train = open(set, Split::train, {{"pad", 0}, {"grayscale", true}}),
+                   test = open(set, Split::test, {{"pad", 0}, {"grayscale", true}});
+  const Shape shape = train.image_shape().value_or(train.get(0).image.shape());
+  const Source source{name.c_str(), nullptr, shape[0], 1, true, 2, nullptr};
+  const VariationOptions options{.pad = choose(source, input).pad};
+  if (!rotation) {
+    const std::string level = name.substr(kNoise.size());
+    check(level.size() == 1 && level[0] >= '1' && level[0] <= '6', "data: ", spec,
+          " has no level from noise-1 (smooth) to noise-6 (independent pixels)");
+    return over_noise(train, test, level[0] - '0', split, options);
+  }
+  std::optional<AnyDataset> pictures;
+  if (plus != std::string::npos) pictures = open(rest.substr(plus + 1), Split::train);
+  return rotated_on_pictures(train, test, pictures, split, options);
+}
+
 }  // namespace
 
 AnyDataset open(const std::string& spec, Split split, const Config& input,
@@ -83,17 +121,21 @@ AnyDataset open(const std::string& spec, Split split, const Config& input,
     check(!directory.empty(), "data: ", kFolder, " needs a directory; write ", kFolder, ":DIR");
     return ImageFolder(directory, split, input, folder);
   }
+  const Config& wanted = input.is_null() ? Config::object() : input;
+  if (auto varied = open_variation(spec, split, wanted)) return *varied;
   const Source& source = named(spec.substr(0, colon));
   std::string directory = colon == std::string::npos ? "" : spec.substr(colon + 1);
   if (directory.empty() && source.directory) directory = source.directory;
   check(!directory.empty(), "data: ", source.name, " needs a directory; write ", source.form());
-  return source.open(directory, split, choose(source, input.is_null() ? Config::object() : input));
+  return source.open(directory, split, choose(source, wanted));
 }
 
 std::vector<std::string> open_forms() {
   std::vector<std::string> forms;
   for (const Source& source : kSources) forms.push_back(source.form());
   forms.push_back(std::string(kFolder) + ":DIR");
+  forms.push_back("bg-rot:SET[+PICTURES]");
+  forms.push_back("noise-1:SET to noise-6:SET");
   return forms;
 }
 

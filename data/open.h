@@ -9,7 +9,9 @@
 
 namespace papilio::data {
 
-/// Opens "cifar10:DIR", "fashion-mnist[:DIR]", "mnist:DIR" or "imagenet:DIR". `input` has keys of
+/// Opens "cifar10:DIR", "fashion-mnist[:DIR]", "mnist:DIR", "imagenet:DIR" or "amat:PATH", or a
+/// variation of another set: "bg-rot:SET", "bg-rot:SET+PICTURES" with a set for the backgrounds,
+/// and "noise-1:SET" to "noise-6:SET" (see amat.h, variations.h). `input` has keys of
 /// DatasetInfo::input; height, width and channels say which images are wanted, and the set is
 /// turned to grayscale or padded to give them; without them `grayscale` and `pad` alone may stand.
 /// {} is the set's own choice: CIFAR-10 in colour, the MNIST family padded to 32 x 32, folders

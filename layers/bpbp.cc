@@ -40,7 +40,7 @@ Bpbp::Bpbp(int64_t in_features, int64_t out_features, const BpbpOptions& options
   twiddle_ = Parameter(
       initial_twiddle(options.init, 1, 2, n_, true, true,
                       options.complex ? complex_of(dtype_) : dtype_, rng.split("twiddle")),
-      {.weight_decay = false, .structured = true});
+      {.weight_decay = false, .structured = true, .rows_axis = 3});
   if (bias_.defined()) bias_.mutable_value().assign(Tensor::zeros({out_features}, dtype_));
 }
 

@@ -39,7 +39,8 @@ Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyO
                 .structured = true,
                 .twiddle = tied_                ? TwiddleHint::none
                            : increasing_stride_ ? TwiddleHint::increasing_stride
-                                                : TwiddleHint::decreasing_stride}) {}
+                                                : TwiddleHint::decreasing_stride,
+                .rows_axis = tied_ ? 3 : 4}) {}
 
 Butterfly::Butterfly(int64_t in_features, int64_t out_features, const ButterflyOptions& options,
                      Rng rng)

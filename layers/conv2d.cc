@@ -23,9 +23,10 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel,
         " out");
   check(is_real(options.dtype), "conv2d: dtype ", options.dtype, "; expected f32 or f64");
   const int64_t fan_in = in_ / options.groups * kernel_ * kernel_;
-  weight_ = Parameter(initial_weight("conv2d", options.init,
-                                     {out_, in_ / options.groups, kernel_, kernel_}, fan_in,
-                                     options.dtype, rng.split("weight")));
+  weight_ = Parameter(
+      initial_weight("conv2d", options.init, {out_, in_ / options.groups, kernel_, kernel_}, fan_in,
+                     options.dtype, rng.split("weight")),
+      {.rows_axis = 0});
   if (options.bias)
     bias_ = Parameter(
         initial_weight("conv2d", "uniform", {out_}, fan_in, options.dtype, rng.split("bias")),

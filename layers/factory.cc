@@ -1,16 +1,23 @@
 #include "papilio/layers/factory.h"
 
+#include <charconv>
 #include <numeric>
 
 #include "papilio/layers/block_diagonal.h"
 #include "papilio/layers/bpbp.h"
 #include "papilio/layers/butterfly.h"
+#include "papilio/layers/circulant.h"
+#include "papilio/layers/fastfood.h"
 #include "papilio/layers/kmatrix.h"
 #include "papilio/layers/kronecker.h"
+#include "papilio/layers/ldr.h"
 #include "papilio/layers/linear.h"
+#include "papilio/layers/low_rank.h"
+#include "papilio/layers/monarch.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/product.h"
 #include "papilio/layers/resize.h"
+#include "papilio/layers/toeplitz_like.h"
 
 namespace papilio {
 namespace {
@@ -19,35 +26,67 @@ using Layer = std::unique_ptr<StructuredLinear>;
 
 struct Hidden {
   std::string_view name;
-  Layer (*make)(int64_t in, int64_t out, Rng rng);
+  int64_t number;  // after the colon, when there is none; -1: the name takes none
+  Layer (*make)(int64_t in, int64_t out, int64_t number, Rng rng);
 };
 
+template <class L, class Options>
+Layer ranked(int64_t in, int64_t out, int64_t rank, Rng rng) {
+  return std::make_unique<L>(in, out, Options{.rank = rank}, rng);
+}
+
 constexpr Hidden kHidden[] = {
-    {"dense",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"dense", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<Linear>(in, out, LinearOptions{}, rng);
      }},
-    {"butterfly",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"butterfly", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<Butterfly>(in, out, ButterflyOptions{}, rng);
      }},
-    {"kmatrix",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"kmatrix", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<KMatrix>(in, out, KMatrixOptions{}, rng);
      }},
-    {"kmatrix-orthogonal",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"kmatrix-orthogonal", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<KMatrix>(in, out, KMatrixOptions{.orthogonal = true}, rng);
      }},
-    {"bpbp",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"bpbp", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<Bpbp>(in, out, BpbpOptions{}, rng);
      }},
-    {"bpbp-complex",
-     [](int64_t in, int64_t out, Rng rng) -> Layer {
+    {"bpbp-complex", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
        return std::make_unique<Bpbp>(in, out, BpbpOptions{.complex = true}, rng);
      }},
+    {"circulant", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
+       return std::make_unique<Circulant>(in, out, CirculantOptions{}, rng);
+     }},
+    {"fastfood", -1,
+     [](int64_t in, int64_t out, int64_t, Rng rng) -> Layer {
+       return std::make_unique<Fastfood>(in, out, FastfoodOptions{}, rng);
+     }},
+    {"toeplitz-like", 4, ranked<ToeplitzLike, ToeplitzLikeOptions>},
+    {"low-rank", 4, ranked<LowRank, LowRankOptions>},
+    {"ldr-td", 1, ranked<LdrTridiagonal, LdrOptions>},
+    {"ldr-sd", 3, ranked<LdrSubdiagonal, LdrOptions>},
+    {"monarch", 0,
+     [](int64_t in, int64_t out, int64_t blocks, Rng rng) -> Layer {
+       return std::make_unique<Monarch>(in, out, MonarchOptions{.blocks = blocks}, rng);
+     }},
 };
+
+std::string name_list() {
+  std::string names;
+  for (const Hidden& hidden : kHidden)
+    names += concat(names.empty() ? "" : ", ", hidden.name,
+                    hidden.number < 0    ? ""
+                    : hidden.number == 0 ? "[:BLOCKS]"
+                                         : "[:RANK]");
+  return names;
+}
 
 // ---- structured layers from their config()
 
@@ -61,6 +100,13 @@ struct Structured {
   std::string_view name;
   Layer (*make)(const Config& config, const Common& common);
 };
+
+template <class L, class Options>
+Layer of_rank(const Config& config, const Common& c) {
+  return std::make_unique<L>(
+      c.in, c.out, Options{.rank = config.at("rank").as_int(), .bias = c.bias, .dtype = c.dtype},
+      Rng(0));
+}
 
 Kronecker::Part part_or_null(const Config& config) {
   return config.is_object() ? make_structured(config) : nullptr;
@@ -121,6 +167,27 @@ constexpr Structured kStructured[] = {
        return std::make_unique<BlockDiagonal>(
            Tensor::zeros({count, c.out / count, c.in / count}, c.dtype));
      }},
+    {"circulant",
+     [](const Config&, const Common& c) -> Layer {
+       return std::make_unique<Circulant>(
+           c.in, c.out, CirculantOptions{.bias = c.bias, .dtype = c.dtype}, Rng(0));
+     }},
+    {"fastfood",
+     [](const Config&, const Common& c) -> Layer {
+       return std::make_unique<Fastfood>(c.in, c.out,
+                                         FastfoodOptions{.bias = c.bias, .dtype = c.dtype}, Rng(0));
+     }},
+    {"toeplitz_like", of_rank<ToeplitzLike, ToeplitzLikeOptions>},
+    {"low_rank", of_rank<LowRank, LowRankOptions>},
+    {"ldr_tridiagonal", of_rank<LdrTridiagonal, LdrOptions>},
+    {"ldr_subdiagonal", of_rank<LdrSubdiagonal, LdrOptions>},
+    {"monarch",
+     [](const Config& config, const Common& c) -> Layer {
+       return std::make_unique<Monarch>(
+           c.in, c.out,
+           MonarchOptions{.blocks = config.at("blocks").as_int(), .bias = c.bias, .dtype = c.dtype},
+           Rng(0));
+     }},
     {"product",
      [](const Config& config, const Common& c) -> Layer {
        Product::Parts parts;
@@ -141,11 +208,22 @@ constexpr Structured kStructured[] = {
 
 std::unique_ptr<StructuredLinear> make_hidden(std::string_view name, int64_t in_features,
                                               int64_t out_features, Rng rng) {
-  for (const Hidden& hidden : kHidden)
-    if (hidden.name == name) return hidden.make(in_features, out_features, rng);
-  std::string names;
-  for (std::string_view known : hidden_names()) names += concat(names.empty() ? "" : ", ", known);
-  fail("hidden layer: unknown name '", name, "'; the names are ", names);
+  const size_t colon = name.find(':');
+  for (const Hidden& hidden : kHidden) {
+    if (hidden.name != name.substr(0, colon)) continue;
+    int64_t number = hidden.number;
+    if (colon != std::string_view::npos) {
+      const std::string_view digits = name.substr(colon + 1);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), number);
+      check(hidden.number >= 0, "hidden layer '", name, "': ", hidden.name, " takes no number");
+      check(error == std::errc() && end == digits.data() + digits.size() && number >= 1 &&
+                number <= 1 << 20,
+            "hidden layer '", name, "': a number from 1 on is needed after the colon");
+    }
+    return hidden.make(in_features, out_features, number, rng);
+  }
+  fail("hidden layer: unknown name '", name, "'; the names are ", name_list());
 }
 
 std::vector<std::string_view> hidden_names() {

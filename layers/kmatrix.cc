@@ -77,10 +77,12 @@ KMatrix::KMatrix(int64_t in_features, int64_t out_features, const KMatrixOptions
       width_(options.width),
       expansion_(options.expansion) {
   if (!options.orthogonal) {
-    twiddle_ = Parameter(
-        initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false, dtype_,
-                        rng.split("twiddle")),
-        {.weight_decay = false, .structured = true, .twiddle = TwiddleHint::decreasing_stride});
+    twiddle_ = Parameter(initial_twiddle(options.init, nstacks_, 2 * width_, n_, false, false,
+                                         dtype_, rng.split("twiddle")),
+                         {.weight_decay = false,
+                          .structured = true,
+                          .twiddle = TwiddleHint::decreasing_stride,
+                          .rows_axis = 4});
     return;
   }
   const ParameterHints structured{.weight_decay = false, .structured = true};

@@ -1,7 +1,10 @@
 // Linear: the dense layer.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "papilio/layers/structured_linear.h"
 
@@ -15,16 +18,28 @@ struct LinearOptions {
 
 /// x [..., in] -> x W^T + bias [..., out]; weight [out, in], bias [out], named so. Weights and bias
 /// begin uniform in +-1/sqrt(in), as in PyTorch; `init` draws the weight otherwise.
+/// Another layer can take its place: see replace().
 class Linear : public StructuredLinear {
  public:
   Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng);
 
   Tensor multiply(const Tensor& x) override;
-  void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
-  std::string describe() const override { return described("Linear"); }
-  Config config() const override { return base_config(); }
+  void fuse(Activation activation) override;
+  void fields(Fields& f) override;
+  std::string describe() const override;
+  Config config() const override;
+  Cost cost(const Shape& input) const override;
 
+  /// Undefined when the layer is replaced.
   const Parameter& weight() const { return weight_; }
+
+  /// From now on this place in a network, made for a dense layer, holds `layer`: parameters,
+  /// multiplication, cost and description are its, the fused activation stays. Checkpoints hold its
+  /// config(), and models::load() replaces again. Throws Error unless `layer` has the same features
+  /// and dtype.
+  void replace(std::unique_ptr<StructuredLinear> layer);
+  /// What replaced it; null for a dense layer.
+  const StructuredLinear* replacement() const { return replacement_.get(); }
 
  protected:
   Tensor apply(const Tensor& x) override;
@@ -32,6 +47,11 @@ class Linear : public StructuredLinear {
 
  private:
   Parameter weight_;
+  std::unique_ptr<StructuredLinear> replacement_;
 };
+
+/// The Linear layers of a model with their paths, also those that are replaced, in the order of
+/// fields().
+std::vector<std::pair<std::string, Linear*>> linear_layers(Module& model);
 
 }  // namespace papilio

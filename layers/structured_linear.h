@@ -24,7 +24,7 @@ class StructuredLinear : public Module {
   Tensor forward(const Tensor& x) override;
   /// From now on forward() applies the activation, in the same pass over memory where the layer
   /// can: faster than an op of its own. None at first.
-  void fuse(Activation activation) { activation_ = activation; }
+  virtual void fuse(Activation activation) { activation_ = activation; }
   Activation activation() const { return activation_; }
   /// x M^T without the bias.
   virtual Tensor multiply(const Tensor& x) = 0;

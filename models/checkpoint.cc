@@ -1,3 +1,4 @@
+// Long because what is written and what is read are one format.
 #include "papilio/models/checkpoint.h"
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 
 #include "papilio/core/log.h"
 #include "papilio/core/safetensors.h"
+#include "papilio/layers/factory.h"
+#include "papilio/layers/linear.h"
 #include "papilio/layers/twiddle.h"
 #include "papilio/models/frozen.h"
 #include "papilio/models/registry.h"
@@ -14,7 +17,8 @@ namespace papilio {
 namespace models {
 namespace {
 
-constexpr int64_t kPlain = 1, kFrozen = 2;  // formats: kFrozen can have frozen twiddles
+// Formats: kFrozen can have frozen twiddles, kReplaced replaced layers too.
+constexpr int64_t kPlain = 1, kFrozen = 2, kReplaced = 3;
 constexpr std::string_view kTrainingPrefix = "training/";
 
 struct Target {
@@ -88,8 +92,8 @@ Checkpoint decode(const Safetensors& file) {
   if (const auto entry = file.metadata.find("papilio"); entry != file.metadata.end()) {
     metadata = Config::parse(entry->second);
     const int64_t format = metadata.at("format").as_int();
-    check(format >= kPlain && format <= kFrozen, "it has checkpoint format ", format,
-          ", this version of Papilio reads up to ", kFrozen, "; use a newer one");
+    check(format >= kPlain && format <= kReplaced, "it has checkpoint format ", format,
+          ", this version of Papilio reads up to ", kReplaced, "; use a newer one");
     if (const Config* model = metadata.find("model")) {
       checkpoint.model = model->at("name").as_string();
       checkpoint.config = model->at("config");
@@ -97,6 +101,8 @@ Checkpoint decode(const Safetensors& file) {
     if (const Config* input = metadata.find("input")) checkpoint.input = *input;
     if (const Config* classes = metadata.find("classes"))
       for (const Config& name : classes->as_array()) checkpoint.classes.push_back(name.as_string());
+    if (const Config* replaced = metadata.find("replaced"))
+      checkpoint.replaced = replaced->as_object();
     if (const Config* training = metadata.find("training")) checkpoint.training = *training;
   }
   const auto listed = [&](std::string_view key) {
@@ -139,6 +145,17 @@ bool is_smallest(const Tensor& twiddle) {
 
 }  // namespace
 
+void replace_layers(Module& model, const Checkpoint& checkpoint) {
+  const auto layers = linear_layers(model);
+  for (const auto& [path, config] : checkpoint.replaced) {
+    const auto layer =
+        std::ranges::find(layers, path, [](const auto& entry) { return entry.first; });
+    check(layer != layers.end(), "it replaces the dense layer '", path, "', which ",
+          model.describe(), " does not have");
+    layer->second->replace(make_structured(config));
+  }
+}
+
 Checkpoint snapshot(Module& model) {
   Checkpoint checkpoint{.model = registered_name(model),
                         .config = model.config(),
@@ -147,9 +164,13 @@ Checkpoint snapshot(Module& model) {
                         .training = {},
                         .tensors = {},
                         .state = {},
-                        .frozen = {}};
+                        .frozen = {},
+                        .replaced = {}};
   for (const Target& target : tensors_of(model))
     checkpoint.tensors.emplace_back(target.name, *target.tensor);
+  for (const auto& [path, layer] : linear_layers(model))
+    if (const StructuredLinear* replacement = layer->replacement())
+      checkpoint.replaced.emplace_back(path, replacement->config());
   return checkpoint;
 }
 
@@ -200,7 +221,9 @@ std::vector<std::string> freeze(Checkpoint& checkpoint, Module& model) {
 }
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  Config metadata = {{"format", checkpoint.frozen.empty() ? kPlain : kFrozen}};
+  Config metadata = {{"format", !checkpoint.replaced.empty() ? kReplaced
+                                : checkpoint.frozen.empty()  ? kPlain
+                                                             : kFrozen}};
   if (!checkpoint.model.empty())
     metadata["model"] = Config{{"name", checkpoint.model}, {"config", checkpoint.config}};
   if (!checkpoint.input.is_null()) metadata["input"] = checkpoint.input;
@@ -223,6 +246,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   for (const auto& [name, tensor] : checkpoint.state) add(concat(kTrainingPrefix, name), tensor);
   if (!complex_names.as_array().empty()) metadata["complex"] = complex_names;
   if (!frozen_names.as_array().empty()) metadata["frozen"] = frozen_names;
+  if (!checkpoint.replaced.empty()) metadata["replaced"] = Config(checkpoint.replaced);
   if (!checkpoint.training.is_null()) metadata["training"] = checkpoint.training;
   file.metadata["papilio"] = metadata.dump();
   write_safetensors(path, file);
@@ -234,12 +258,11 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string&
   return decode(parse_safetensors(bytes, name), name);
 }
 
-std::unique_ptr<Module> load(const std::string& path) {
-  const Checkpoint checkpoint = read_checkpoint(path);
+std::unique_ptr<Module> rebuild(const Checkpoint& checkpoint, const std::string& file) {
   if (checkpoint.model.empty()) {
     std::string names;
     for (const std::string& name : registered_models()) names += (names.empty() ? "" : ", ") + name;
-    fail("checkpoint '", path,
+    fail("checkpoint '", file,
          "' names no registered model, so its class is unknown (registered: ", names,
          "); make the model yourself and call load(model, path), or register it with "
          "models::register_model() "
@@ -248,11 +271,16 @@ std::unique_ptr<Module> load(const std::string& path) {
   std::unique_ptr<Module> model;
   try {
     model = make(checkpoint.model, checkpoint.config);
+    replace_layers(*model, checkpoint);
   } catch (const Error& error) {
-    fail("checkpoint '", path, "': ", error.message());
+    fail("checkpoint '", file, "': ", error.message());
   }
-  restore(*model, checkpoint, path);
+  restore(*model, checkpoint, file);
   return model;
+}
+
+std::unique_ptr<Module> load(const std::string& path) {
+  return rebuild(read_checkpoint(path), path);
 }
 
 }  // namespace models

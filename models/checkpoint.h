@@ -2,10 +2,12 @@
 //
 // The file has one metadata key, "papilio", that holds a JSON text:
 //   {"format": 1, "model": {"name": ..., "config": ...}, "input": ..., "classes": [names],
-//   "complex": [names], "frozen": [names], "training": ...}
+//   "complex": [names], "frozen": [names], "replaced": {path: config}, "training": ...}
 // Complex tensors are stored as real ones with a last axis of 2, and listed under "complex".
 // On request, and never in a run, twiddles are stored in their frozen form, half of the numbers,
 // and listed under "frozen"; the format is then 2. Reading makes twiddles of them again.
+// Dense layers that were replaced by others (Linear::replace()) are listed under "replaced"; the
+// format is then 3.
 // Optimizer state and the like stand beside the model's tensors under names that begin with
 // "training/"; only a run's last.safetensors has them.
 #pragma once
@@ -48,11 +50,14 @@ struct Checkpoint {
   Tensors tensors;                   ///< the model's, complex ones as such
   Tensors state;                     ///< the training's, without the prefix
   std::vector<std::string> frozen;   ///< those of `tensors` that the file holds in the frozen form
+  /// What stands in the place of dense layers: path and config(), as make_structured() takes it.
+  std::vector<std::pair<std::string, Config>> replaced = {};
 };
 
 /// The model as it is now. The tensors share the model's storage.
 Checkpoint snapshot(Module& model);
-/// The inverse; `file` stands for the source in messages. Throws Error as load() does.
+/// The inverse, of a model whose dense layers are replaced in the same way; `file` stands for the
+/// source in messages. Throws Error as load() does.
 void restore(Module& model, const Checkpoint& checkpoint, const std::string& file);
 
 /// Replaces the twiddles of `checkpoint`, which is of `model`, by twiddles of the same matrices to
@@ -71,7 +76,14 @@ Checkpoint read_checkpoint(const std::string& path);
 /// The same from memory; `name` stands for the file in messages.
 Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& name);
 
-/// Makes the model that the file names and fills it. Throws Error that lists the registered models
+/// Puts what the checkpoint says into the places of the model's dense layers: then restore() fits.
+/// Throws Error that names a layer that the model doesn't have.
+void replace_layers(Module& model, const Checkpoint& checkpoint);
+/// Makes the model that the checkpoint names, replaces its dense layers as the checkpoint says, and
+/// fills it; `file` stands for the source in messages. Throws Error that lists the registered
+/// models when the checkpoint's is not one of them.
+std::unique_ptr<Module> rebuild(const Checkpoint& checkpoint, const std::string& file);
+/// rebuild() of what the file holds. Throws Error that lists the registered models
 /// when the file's is not one of them.
 std::unique_ptr<Module> load(const std::string& path);
 

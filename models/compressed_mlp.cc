@@ -73,7 +73,8 @@ Config CompressedMlp::config() const {
 }
 
 double CompressedMlp::compression() {
-  if (options_.hidden == "dense") return 1;
+  const bool dense = hidden_parameters() == options_.inputs * options_.width;
+  if (options_.hidden == "dense" && dense) return 1;  // it may be replaced
   const int64_t head = options_.width * options_.classes + options_.classes;
   return static_cast<double>(options_.inputs * options_.width) /
          static_cast<double>(hidden_parameters() + head);

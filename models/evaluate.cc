@@ -141,13 +141,18 @@ Score score(Module& model, const data::AnyDataset& dataset,
   return total;
 }
 
-Speed measure_speed(Module& model, const Shape& example) {
+double measure_latency_us(Module& model, const Shape& example, double seconds) {
   const NoTape guard;
   const Tensor one = rand_uniform(batched(1, example), 0, 1, Rng(1));
+  return 1e6 * median_seconds([&] { model(one); }, seconds);
+}
+
+Speed measure_speed(Module& model, const Shape& example) {
+  const NoTape guard;
   const int64_t batch = batch_of(example);
   const Tensor many = rand_uniform(batched(batch, example), 0, 1, Rng(2));
   return {
-      .latency_us = 1e6 * median_seconds([&] { model(one); }, 0.3),
+      .latency_us = measure_latency_us(model, example),
       .images_per_second = static_cast<double>(batch) / median_seconds([&] { model(many); }, 0.6),
       .batch = batch};
 }

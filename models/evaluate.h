@@ -35,6 +35,8 @@ struct Speed {
   double images_per_second = 0;  ///< of forward() in such batches, from the median time
   int64_t batch = 256;           ///< 32 for images of more than 64 x 64 pixels in colour
 };
+/// Median time of forward() on one random example, measured for so long.
+double measure_latency_us(Module& model, const Shape& example, double seconds = 0.3);
 /// Times forward() on random input of the shape of one example, in this thread's number of threads,
 /// for about a second.
 Speed measure_speed(Module& model, const Shape& example);

@@ -14,8 +14,10 @@
 #include "papilio/models/interrupt.h"
 #include "papilio/models/progress.h"
 #include "papilio/models/registry.h"
+#include "papilio/models/training_aids.h"
 #include "papilio/models/training_state.h"
 #include "papilio/optim/clip.h"
+#include "papilio/optim/limit_factors.h"
 #include "papilio/optim/optimizer.h"
 #include "papilio/optim/schedule.h"
 
@@ -40,6 +42,13 @@ const FitOptions& checked(const FitOptions& o, const data::AnyDataset& validatio
   check(o.lr > 0 && std::isfinite(o.lr), "fit: lr is ", o.lr, ", a positive number is needed");
   check(o.clip_norm >= 0, "fit: clip_norm is ", o.clip_norm,
         ", 0 (off) or a positive number is needed");
+  check(o.mixup >= 0 && std::isfinite(o.mixup), "fit: mixup is ", o.mixup,
+        ", 0 (off) or a positive number is needed");
+  check(o.average >= 0 && o.average < 1, "fit: average is ", o.average,
+        ", 0 (off) or a decay below 1 is needed");
+  check(o.teacher_weight >= 0 && o.teacher_weight <= 1 && o.temperature > 0,
+        "fit: teacher_weight is ", o.teacher_weight, " and temperature ", o.temperature,
+        ", 0 to 1 and a positive number are needed");
   check(o.save_seconds > 0, "fit: save_seconds is ", o.save_seconds,
         ", a positive number is needed");
   check(validation.size() > 0,
@@ -70,7 +79,9 @@ class Fit {
         optimizer_(optim::make_optimizer(options.optimizer, model.parameters(),
                                          with_rate(options.optimizer_options, options.lr))),
         schedule_(optim::make_schedule(options.schedule, loader_.steps(),
-                                       loader_.steps() * options.epochs)) {}
+                                       loader_.steps() * options.epochs)) {
+    if (options.average > 0) average_.emplace(model.parameters(), options.average);
+  }
 
   FitReport run() {
     const auto start = Clock::now();
@@ -108,6 +119,18 @@ class Fit {
   }
 
   Config own_config() const {
+    Config config = plain_config();
+    if (options_.mixup > 0) config["mixup"] = options_.mixup;
+    if (options_.average > 0) config["average"] = options_.average;
+    if (options_.limit_factors) config["limit_factors"] = true;
+    if (options_.teacher)
+      config["teacher"] = {{"model", options_.teacher->describe()},
+                           {"weight", options_.teacher_weight},
+                           {"temperature", options_.temperature}};
+    return config;
+  }
+
+  Config plain_config() const {
     return {{"model", registered_name(model_)},
             {"model_config", model_.config()},
             {"data", loader_.dataset().info().name},
@@ -127,19 +150,24 @@ class Fit {
     try {
       const TrainingState state = TrainingState::from_config(last.training);
       restore(model_, last, file);
-      restore_optimizer(last);
+      restore_state(last);
       state_ = state;
     } catch (const Error& error) {
       fail("'", file, "' can't be resumed: ", error.message(), "; start again with --force");
     }
   }
 
-  void restore_optimizer(const Checkpoint& last) {
+  void for_each_state(const std::function<void(const std::string& name, Tensor& value)>& visit) {
+    optimizer_->for_each_state(visit);
+    if (average_) average_->for_each_state(visit);
+  }
+
+  void restore_state(const Checkpoint& last) {
     std::map<std::string, const Tensor*> stored;
     for (const auto& [name, tensor] : last.state) stored.emplace(name, &tensor);
-    optimizer_->for_each_state([&](const std::string& name, Tensor& value) {
+    for_each_state([&](const std::string& name, Tensor& value) {
       const auto found = stored.find(name);
-      check(found != stored.end(), "the optimizer state '", name, "' is missing");
+      check(found != stored.end(), "the training state '", name, "' is missing");
       value.assign(*found->second);
     });
   }
@@ -190,20 +218,44 @@ class Fit {
     return true;
   }
 
+  // Of a step of the epoch that is under way, not asked of the optimizer: one that was resumed
+  // behind the epoch's last step has not made it.
+  double rate_of_step(int64_t step) const {
+    return options_.lr * schedule_({.step = step, .validation = state_.validation()});
+  }
+
+  // By the labels of the batch, mixed or not, and by the teacher.
+  Tensor loss_of(const Tensor& logits, const MixedBatch& batch, const Tensor& teacher) const {
+    Tensor loss = cross_entropy(logits, batch.labels, options_.label_smoothing);
+    if (batch.second.defined())
+      loss = scale(loss, batch.share) +
+             scale(cross_entropy(logits, batch.second, options_.label_smoothing), 1 - batch.share);
+    if (!teacher.defined()) return loss;
+    return scale(loss, 1 - options_.teacher_weight) +
+           scale(distillation_loss(logits, teacher, options_.temperature), options_.teacher_weight);
+  }
+
   void train_step(const Tensor& images, const Tensor& labels) {
+    const MixedBatch batch =
+        mix_up(images, labels, options_.mixup,
+               Rng(options_.seed).split("mixup").split(static_cast<uint64_t>(steps_done())));
+    const Tensor teacher = options_.teacher ? (*options_.teacher)(batch.images) : Tensor();
     Tape tape;
-    const Tensor logits = model_(images);
-    const Tensor loss = cross_entropy(logits, labels, options_.label_smoothing);
+    const Tensor logits = model_(batch.images);
+    const Tensor loss = loss_of(logits, batch, teacher);
     const double value = loss.item();
-    check(std::isfinite(value), "fit: the loss is ", value, " in epoch ", state_.epoch + 1,
-          ", step ", state_.step + 1, run_ ? "; the last good checkpoint is kept" : "",
-          "; lower the learning rate (it is ", options_.lr, ") or clip the gradient's norm");
+    if (!std::isfinite(value))
+      throw Diverged(concat("fit: the loss is ", value, " in epoch ", state_.epoch + 1, ", step ",
+                            state_.step + 1, run_ ? "; the last good checkpoint is kept" : "",
+                            "; lower the learning rate (it is ", options_.lr,
+                            ") or clip the gradient's norm"));
     tape.backward(loss);
     if (options_.clip_norm > 0)
       optim::clip_gradient_norm(optimizer_->parameters(), options_.clip_norm);
-    optimizer_->set_learning_rate(
-        options_.lr * schedule_({.step = steps_done(), .validation = state_.validation()}));
+    optimizer_->set_learning_rate(rate_of_step(steps_done()));
     optimizer_->step();
+    if (options_.limit_factors) optim::limit_factors(optimizer_->parameters());
+    if (average_) average_->update(steps_done() + 1);
     count(logits, labels, value);
   }
 
@@ -230,12 +282,14 @@ class Fit {
   // Validates, and writes best, last and the metrics, in this order: whatever is lost by a kill in
   // between is made again.
   void finish_epoch() {
+    if (average_) average_->swap();
     const Score validation = score(model_, validation_);
-    const bool best = state_.finish_epoch(steps_done(), optimizer_->learning_rate(),
+    const bool best = state_.finish_epoch(steps_done(), rate_of_step(steps_done() - 1),
                                           validation.loss, validation.accuracy);
     log_epoch(state_.history.back(), best);
+    if (run_ && best) save_best();
+    if (average_) average_->swap();
     if (!run_) return;
-    if (best) save_best();
     save_last();
     run_->write_metrics(state_.history);
   }
@@ -261,9 +315,10 @@ class Fit {
     if (tensor.dtype() == DType::i64) return;
     dispatch_floating(tensor.dtype(), "fit", [&]<class T>() {
       for (const T& x : tensor.span<T>())
-        check(std::isfinite(std::real(x)) && std::isfinite(std::imag(x)), "fit: '", name,
-              "' has a value that is not finite; the last good checkpoint is kept; lower the "
-              "learning rate");
+        if (!std::isfinite(std::real(x)) || !std::isfinite(std::imag(x)))
+          throw Diverged(concat("fit: '", name,
+                                "' has a value that is not finite; the last good checkpoint is "
+                                "kept; lower the learning rate"));
     });
   }
 
@@ -277,7 +332,7 @@ class Fit {
   void save_last() {
     Checkpoint checkpoint = model_checkpoint();
     checkpoint.training = state_.to_config();
-    optimizer_->for_each_state([&](const std::string& name, Tensor& value) {
+    for_each_state([&](const std::string& name, Tensor& value) {
       checkpoint.state.emplace_back(name, value);
     });
     run_->save_last(checkpoint);
@@ -291,6 +346,7 @@ class Fit {
   data::Loader loader_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   optim::Schedule schedule_;
+  std::optional<WeightAverage> average_;
   std::optional<Run> run_;
   TrainingState state_;
   FitReport report_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,15 @@ struct FitOptions {
   Config schedule = {{"name", "constant"}};        ///< as optim::make_schedule takes it
   double clip_norm = 0;                            ///< clips the gradient's norm when > 0
   double label_smoothing = 0;
+  double mixup = 0;  ///< alpha of MixUp (Zhang et al. 2018), such as 0.2; 0: off
+  /// Of an exponential moving average of the weights, such as 0.999; 0: off. Validation and
+  /// best.safetensors then take the average, with the statistics that norms have at the time.
+  double average = 0;
+  bool limit_factors = false;  ///< optim::limit_factors() after every step
+  /// Learns from its logits too (Hinton et al. 2015): the loss is 1 - teacher_weight of the one by
+  /// labels and teacher_weight of the one by the teacher's softmax, at this temperature.
+  std::shared_ptr<Module> teacher = {};
+  double teacher_weight = 0.5, temperature = 4;
   /// Augmentation of the training images, after the data set's own (AnyDataset::draw()).
   std::vector<data::Transform> transforms = {};
   uint64_t seed = 0;         ///< of the order of the examples and the augmentation
@@ -33,6 +43,12 @@ struct FitOptions {
   /// What config.json holds, to be equal when the run is resumed; null: the options above and the
   /// model's config.
   Config config = {};
+};
+
+/// The loss or a weight is not finite: the learning rate is too high.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 struct FitReport {
@@ -52,8 +68,8 @@ struct FitReport {
 /// equals). Killed at any moment, even in mid-epoch, and resumed, the run ends with the same bytes
 /// as an uninterrupted one: given equal thread count and SIMD target.
 ///
-/// Throws Error when the loss is not finite, with the step and what to do; the last good checkpoint
-/// stays.
+/// Throws Diverged when the loss is not finite, with the step and what to do; the last good
+/// checkpoint stays.
 FitReport fit(Module& model, const data::AnyDataset& train, const data::AnyDataset& validation,
               const FitOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "papilio/apps/common/app.h"
 
+#include <filesystem>
 #include <iostream>
 
 #include "papilio/core/file.h"
@@ -7,6 +8,7 @@
 #include "papilio/core/memory.h"
 #include "papilio/core/system.h"
 #include "papilio/core/threads.h"
+#include "papilio/models/fit.h"
 
 namespace papilio::apps {
 namespace {
@@ -42,6 +44,9 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) 
   memory::keep_freed_memory();
   try {
     return body();
+  } catch (const models::Diverged& error) {
+    logging::error(error.what());
+    return kDiverged;
   } catch (const std::exception& error) {
     logging::error(error.what());
     return kFailure;
@@ -71,6 +76,13 @@ void write_json(const std::string& file, const Config& report) {
     std::cout << text << std::flush;
   else
     write_file(file, text);
+}
+
+void check_output(const std::string& from, const std::string& to, bool replace) {
+  if (!std::filesystem::exists(to)) return;
+  check(!std::filesystem::exists(from) || !std::filesystem::equivalent(from, to), "'", to,
+        "' is the checkpoint itself; write to another file");
+  check(replace, "'", to, "' exists; --force replaces it");
 }
 
 void log_system() {

@@ -13,6 +13,7 @@ namespace papilio::apps {
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;        ///< an Error: the message is on the standard error stream
 inline constexpr int kUsage = 2;          ///< the command line is wrong
+inline constexpr int kDiverged = 3;       ///< training that left the finite numbers
 inline constexpr int kInterrupted = 130;  ///< Ctrl-C; the state is saved
 
 /// Parses the command line and runs `body`, whose result is the exit code. An unknown option lists
@@ -25,6 +26,9 @@ void add_threads(CLI::App& app);
 void add_json(CLI::App& app, std::string& file);
 /// Writes `report` where --json asked for; nothing when it did not.
 void write_json(const std::string& file, const Config& report);
+
+/// Throws Error when `to` is the file `from`, and when it exists and may not be replaced.
+void check_output(const std::string& from, const std::string& to, bool replace);
 
 /// One log line: version, processor, SIMD target, dense libraries, threads; and a warning for a
 /// build without optimisation.

@@ -6,6 +6,7 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/layers/orthogonal.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/run.h"
 #include "papilio/optim/optimizer.h"
@@ -34,8 +35,29 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
   if (o.warm_up > 0) config["warm_up"] = o.warm_up;
   if (o.part < 1) config["part"] = o.part;
   if (o.structured_lr != 1) config["structured_lr"] = o.structured_lr;
+  if (o.orthogonal) config["orthogonal"] = true;
+  if (o.fit.limit_factors) config["limit_factors"] = true;
+  if (o.fit.mixup > 0) config["mixup"] = o.fit.mixup;
+  if (o.fit.average > 0) config["average"] = o.fit.average;
+  if (!o.teacher.empty())
+    config["teacher"] = {
+        {"file", o.teacher}, {"weight", o.fit.teacher_weight}, {"temperature", o.fit.temperature}};
   for (const auto& [key, value] : experiment.config.as_object()) config[key] = value;
   return config;
+}
+
+// Sees the same images as the model.
+std::shared_ptr<Module> load_teacher(const std::string& file, const Module& model) {
+  std::shared_ptr<Module> teacher = models::load(file);
+  for (const char* key : {"height", "width", "channels"}) {
+    const Config theirs = teacher->input(), ours = model.input();
+    const bool known = theirs.is_object() && ours.is_object() && theirs.contains(key);
+    check(!known || theirs.at(key).dump() == ours.at(key).dump(), "--teacher: '", file,
+          "' takes images ", theirs.dump(), ", this model takes ", ours.dump(),
+          "; give one that was trained on such images");
+  }
+  teacher->freeze();
+  return teacher;
 }
 
 models::FitReport train_one(const Experiment& experiment, const TrainingOptions& o, double rate,
@@ -52,7 +74,9 @@ models::FitReport train_one(const Experiment& experiment, const TrainingOptions&
   const std::unique_ptr<Module> model = experiment.make();
   for (Parameter& p : model->parameters())
     if (p.hints().structured) p.mutable_hints().learning_rate_scale *= o.structured_lr;
+  if (o.orthogonal) orthogonalise(*model);
   if (!o.init.empty()) load(*model, o.init);
+  if (!o.teacher.empty()) fit.teacher = load_teacher(o.teacher, *model);
   return models::fit(*model, experiment.train, experiment.validation, fit);
 }
 
@@ -87,6 +111,47 @@ TrainingResult choose(const Experiment& experiment, const TrainingOptions& o) {
     copy_run(run.path(concat("lr-", best.rate)), o.out);
   }
   return best;
+}
+
+// What "our recipe" sets where the command line is silent; an app without the option has no use
+// for it.
+constexpr std::pair<const char*, const char*> kOurRecipe[] = {
+    {"--schedule", "cosine"}, {"--warm-up", "1"}, {"--label-smoothing", "0.1"}, {"--flip", "true"}};
+
+void apply_recipe(CLI::App& app, const std::string& recipe) {
+  if (recipe != "ours") return;
+  for (const auto& [name, value] : kOurRecipe) {
+    CLI::Option* option = app.get_option_no_throw(name);
+    if (option == nullptr || option->count() > 0) continue;
+    option->add_result(value);
+    option->run_callback();
+  }
+}
+
+void add_aids(CLI::App& app, TrainingOptions& o) {
+  app.add_flag("--orthogonal", o.orthogonal,
+               "Begin with orthogonal matrices: dense weights, twiddles and blocks");
+  app.add_flag("--limit-factors", o.fit.limit_factors,
+               "Scale factors of structured matrices down that grow above a random one's size");
+  app.add_option("--mixup", o.fit.mixup, "Mix images and labels in pairs; alpha, such as 0.2")
+      ->capture_default_str();
+  app.add_option("--average", o.fit.average,
+                 "Validate and keep a moving average of the weights; its decay, such as 0.999")
+      ->capture_default_str();
+  app.add_option("--teacher", o.teacher, "Learn from the logits of this checkpoint too")
+      ->type_name("FILE");
+  app.add_option("--teacher-weight", o.fit.teacher_weight,
+                 "Share of the loss that is the teacher's")
+      ->capture_default_str();
+  app.add_option("--temperature", o.fit.temperature, "Of the teacher's softmax")
+      ->capture_default_str();
+  app.add_option(
+         "--recipe", o.recipe,
+         "paper: what is not said is off. ours: cosine schedule, warm-up of an epoch, label "
+         "smoothing 0.1, and mirrored images where the program has --flip")
+      ->check(CLI::IsMember({"paper", "ours"}))
+      ->capture_default_str();
+  app.parse_complete_callback([&app, &o] { apply_recipe(app, o.recipe); });
 }
 
 }  // namespace
@@ -134,6 +199,7 @@ void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_flag("--resume", o.fit.resume, "Continue the run in --out; start it when there is none");
   app.add_flag("--force", o.fit.force, "Replace the run in --out");
   app.add_option("--init", o.init, "Start from the weights of this checkpoint")->type_name("FILE");
+  add_aids(app, o);
   add_threads(app);
   add_json(app, o.json);
 }

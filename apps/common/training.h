@@ -22,11 +22,14 @@ struct TrainingOptions {
   double momentum = 0.9, weight_decay = 0, validation = 0.15, part = 1, structured_lr = 1;
   std::string schedule = "constant";
   double warm_up = 0;  ///< epochs; a linear schedule begins after them
+  bool orthogonal = false;
+  std::string teacher = {}, recipe = "paper";
 };
 
 /// Adds --data --out --epochs --batch --lr --seed --threads --workers --resume --force --init
-/// --json and the options of the optimizer and the schedule. The initial values of `options` are
-/// the defaults.
+/// --json, the options of the optimizer and the schedule, the training aids that are off unless
+/// asked for, and --recipe, a preset of those that the command line does not give. The initial
+/// values of `options` are the defaults, and the preset "paper".
 void add_training(CLI::App& app, TrainingOptions& options);
 
 /// The training and the validation part of a training set, as --validation, --part and --seed say.

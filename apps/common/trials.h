@@ -12,6 +12,8 @@ namespace papilio::apps {
 struct Trial {
   std::string name;                    ///< of its files in the folder
   std::vector<std::string> arguments;  ///< of the trainer, without --out, --threads and --json
+  /// Its report is then that of accuracy 0; else it is an Error, as any other failure.
+  bool may_diverge = false;
 };
 
 struct TrialOptions {
@@ -34,6 +36,8 @@ struct Method {
 };
 
 /// First the learning rate of every method, by the accuracy on the validation part, then the runs.
+/// A rate with which a run of the search diverges loses it, and one with which a final run does is
+/// replaced by the best of the smaller ones, or by half of it.
 struct Comparison {
   std::vector<Method> methods;
   std::vector<std::string> common, search, final;  ///< arguments of all, of one kind of run

@@ -10,7 +10,6 @@
 #include "papilio/apps/export/form.h"
 #include "papilio/core/safetensors.h"
 #include "papilio/models/evaluate.h"
-#include "papilio/models/registry.h"
 
 namespace papilio::apps {
 namespace {
@@ -70,8 +69,7 @@ double output_difference(const ExportSource& source, const models::Checkpoint& f
   if (example.rank() == 0) return -1;
   Shape batch = {kExamples};
   for (const int64_t size : example) batch = batch.append(size);
-  const auto model = models::make(frozen.model, frozen.config);
-  models::restore(*model, frozen, to);
+  const auto model = models::rebuild(frozen, to);
   const Tensor x = rand_uniform(batch, 0, 1, Rng(1));
   return relative_difference((*source.model)(x), (*model)(x));
 }

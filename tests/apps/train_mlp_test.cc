@@ -185,8 +185,9 @@ TEST(Evaluate, MistakesAreExplained) {
 // docs/help holds what every app prints for --help: the text is reviewed like code, and always
 // current.
 TEST(Help, IsWhatTheDocsSay) {
-  for (const char* app : {"train_mlp", "evaluate", "describe", "bench", "export", "plot",
-                          "train_shufflenet", "train_resnet", "classify", "learn_transform"}) {
+  for (const char* app :
+       {"train_mlp", "evaluate", "describe", "bench", "export", "plot", "train_shufflenet",
+        "train_resnet", "train_convnet", "compress", "classify", "learn_transform"}) {
     const Outcome outcome = run({app, "--help"});
     EXPECT_EQ(outcome.code, 0);
     EXPECT_EQ(outcome.out,
@@ -194,6 +195,43 @@ TEST(Help, IsWhatTheDocsSay) {
         << "if the change is meant: build/release/bin/" << app << " --help > docs/help/" << app
         << ".txt";
   }
+}
+
+TEST_F(TrainMlp, OurRecipeIsAPresetThatTheCommandLineOverrules) {
+  const auto config = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"--epochs", "1", "--part", "0.2"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome outcome = run(command(out, all));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Config::parse(read_file(folder_ / (out + "/config.json")));
+  };
+  const Config paper = config("a", {}), ours = config("b", {"--recipe", "ours"}),
+               mixed = config("c", {"--label-smoothing", "0.2", "--recipe", "ours"});
+  EXPECT_EQ(paper.at("schedule").as_string(), "constant");
+  EXPECT_FALSE(paper.contains("flip"));
+  EXPECT_EQ(ours.at("schedule").as_string(), "cosine");
+  EXPECT_EQ(ours.at("label_smoothing").as_double(), 0.1);
+  EXPECT_EQ(ours.at("warm_up").as_double(), 1);
+  EXPECT_TRUE(ours.at("flip").as_bool());
+  EXPECT_EQ(mixed.at("label_smoothing").as_double(), 0.2);
+}
+
+TEST_F(TrainMlp, LearnsFromATeacherOfTheSameImages) {
+  ASSERT_EQ(run(command("a", {"--epochs", "1"})).code, 0);
+  const std::string teacher = folder_ / "a/best.safetensors";
+  const Outcome outcome =
+      run(command("b", {"--epochs", "1", "--teacher", teacher, "--mixup", "0.2", "--average", "0.9",
+                        "--orthogonal", "--limit-factors"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Config config = Config::parse(read_file(folder_ / "b/config.json"));
+  EXPECT_EQ(config.at("teacher").at("file").as_string(), teacher);
+  EXPECT_EQ(run(command("c", {"--teacher", folder_ / "none"})).code, 1);
+}
+
+TEST_F(TrainMlp, ARunThatDivergesHasAnExitCodeOfItsOwn) {
+  const Outcome outcome = run(command("a", {"--lr", "1e9"}));
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("lower the learning rate"));
 }
 
 }  // namespace

@@ -101,11 +101,30 @@ TEST_F(Open, RefusesWhatDoesNotFit) {
 TEST_F(Open, ListsTheValidNames) {
   EXPECT_EQ(error_of_open("cifar100"),
             "data: there is no data set cifar100; the valid ones are cifar10:DIR, "
-            "fashion-mnist[:DIR], mnist:DIR, imagenet:DIR");
+            "fashion-mnist[:DIR], mnist:DIR, amat:DIR, imagenet:DIR, "
+            "bg-rot:SET[+PICTURES], noise-1:SET to noise-6:SET");
   EXPECT_THAT(error_of([] { open("", Split::train); }), HasSubstr("without a name"));
   for (const char* spec : {"cifar10", "cifar10:"})
     EXPECT_EQ(error_of([&] { open(spec, Split::train); }),
               "data: cifar10 needs a directory; write cifar10:DIR");
+}
+
+TEST_F(Open, VariesAnotherSet) {
+  const std::string mnist = "mnist:" + folder_.path(), cifar = "cifar10:" + folder_.path();
+  const AnyDataset rotated = open("bg-rot:" + mnist + "+" + cifar, Split::test),
+                   textured = open("bg-rot:" + mnist, Split::train),
+                   noisy = open("noise-3:" + mnist, Split::train, {{"height", 28}});
+  EXPECT_EQ(rotated.get(0).image.shape(), Shape({32, 32, 1}));
+  EXPECT_EQ(rotated.size(), 4);
+  EXPECT_EQ(textured.size(), 1);
+  EXPECT_EQ(noisy.size(), 5);
+  EXPECT_EQ(noisy.get(0).image.shape(), Shape({28, 28, 1}));
+  const auto message = [](const std::string& spec) {
+    return error_of([&] { open(spec, Split::train); });
+  };
+  EXPECT_THAT(message("noise-7:" + mnist), HasSubstr("noise-1 (smooth) to noise-6"));
+  EXPECT_THAT(message("bg-rot:"), HasSubstr("write bg-rot:SET"));
+  EXPECT_THAT(message("bg-rot:noise-1:" + mnist), HasSubstr("varies a variation"));
 }
 
 }  // namespace

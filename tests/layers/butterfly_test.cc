@@ -332,7 +332,11 @@ TEST(HiddenLayers, HaveTheParametersOfThePaper) {
   const std::pair<const char*, int64_t> table[] = {
       {"dense", 1024 * 1024},     {"bpbp", 8184},
       {"bpbp-complex", 16368},    {"butterfly", 2 * 1024 * 10},
-      {"kmatrix", 4 * 1024 * 10}, {"kmatrix-orthogonal", 1024 * 11}};
+      {"kmatrix", 4 * 1024 * 10}, {"kmatrix-orthogonal", 1024 * 11},
+      {"circulant", 1024},        {"fastfood", 3 * 1024},
+      {"toeplitz-like", 8192},    {"low-rank", 8192},
+      {"ldr-td", 8188},           {"ldr-sd", 8190},
+      {"monarch", 2 * 32 * 1024}};
   std::vector<std::string_view> names;
   for (const auto& [name, parameters] : table) {
     names.push_back(name);
@@ -344,9 +348,32 @@ TEST(HiddenLayers, HaveTheParametersOfThePaper) {
   EXPECT_EQ(names.size(), hidden_names().size());
 }
 
+// Dao et al. 2019, Table 1: 1024^2 numbers over those of the layer and of the softmax layer.
+TEST(HiddenLayers, HaveTheCompressionFactorsOfThePaper) {
+  const std::pair<const char*, double> published[] = {
+      {"bpbp-complex", 39.4}, {"bpbp", 56.9},      {"ldr-td", 56.9},  {"toeplitz-like", 56.9},
+      {"fastfood", 78.7},     {"circulant", 93.0}, {"low-rank", 56.9}};
+  for (const auto& [name, factor] : published) {
+    const int64_t parameters = make_hidden(name, 1024, 1024, Rng(1))->matrix_parameters();
+    const double exact = 1024.0 * 1024.0 / static_cast<double>(parameters + 1024 * 10 + 10);
+    EXPECT_EQ(std::round(10 * exact) / 10, factor) << name;
+  }
+}
+
+TEST(HiddenLayers, TakeARankOrANumberOfBlocks) {
+  EXPECT_EQ(make_hidden("low-rank:7", 64, 32, Rng(1))->matrix_parameters(), 7 * 96);
+  EXPECT_EQ(make_hidden("toeplitz-like:3", 64, 64, Rng(1))->matrix_parameters(), 3 * 128);
+  EXPECT_EQ(make_hidden("ldr-td:2", 64, 64, Rng(1))->matrix_parameters(), 2 * 190 + 2 * 128);
+  EXPECT_EQ(make_hidden("monarch:256", 1024, 1024, Rng(1))->matrix_parameters(), 8192);
+}
+
 TEST(HiddenLayers, AnUnknownNameListsTheValidOnes) {
   expect_error([] { make_hidden("butterfy", 4, 4, Rng(1)); },
-               {"'butterfy'", "dense, butterfly, kmatrix, kmatrix-orthogonal, bpbp, bpbp-complex"});
+               {"'butterfy'", "dense, butterfly, kmatrix, kmatrix-orthogonal, bpbp, bpbp-complex",
+                "low-rank[:RANK]", "monarch[:BLOCKS]"});
+  expect_error([] { make_hidden("low-rank:x", 4, 4, Rng(1)); }, {"'low-rank:x'", "a number"});
+  expect_error([] { make_hidden("low-rank:0", 4, 4, Rng(1)); }, {"'low-rank:0'", "from 1 on"});
+  expect_error([] { make_hidden("bpbp:2", 4, 4, Rng(1)); }, {"'bpbp:2'", "takes no number"});
 }
 
 TEST(StructuredLayers, RefuseSizesThatMakeNoSense) {

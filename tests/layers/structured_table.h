@@ -3,6 +3,7 @@
 // what it computes, from structured_reference.h. Long because it is the one table.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -13,12 +14,18 @@
 #include "papilio/layers/block_diagonal.h"
 #include "papilio/layers/bpbp.h"
 #include "papilio/layers/butterfly.h"
+#include "papilio/layers/circulant.h"
+#include "papilio/layers/fastfood.h"
 #include "papilio/layers/kmatrix.h"
 #include "papilio/layers/kronecker.h"
+#include "papilio/layers/ldr.h"
 #include "papilio/layers/linear.h"
+#include "papilio/layers/low_rank.h"
+#include "papilio/layers/monarch.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/product.h"
 #include "papilio/layers/resize.h"
+#include "papilio/layers/toeplitz_like.h"
 #include "papilio/tests/layers/structured_reference.h"
 
 namespace papilio::testing {
@@ -355,6 +362,263 @@ inline StructuredCase block_diagonal_case(const std::string& name, DType dtype) 
           }};
 }
 
+inline int64_t transform_flops(int64_t n) {
+  return matrix_flops(DType::c128) * (n / 2) * log2_of(n);
+}
+
+inline StructuredCase circulant_case() {
+  const auto n = [](int64_t in, int64_t out) { return std::max(in, out); };
+  return {.name = "circulant",
+          .dtype = DType::f64,
+          .make =
+              [](int64_t in, int64_t out, DType d, Rng rng) {
+                return std::make_unique<Circulant>(in, out, CirculantOptions{.dtype = d}, rng);
+              },
+          .multiply =
+              [](StructuredLinear& layer, const Numbers& x, int64_t out) {
+                const Numbers column = values_of(layer, "column");
+                Numbers y(at(out));
+                for (size_t i = 0; i < y.size(); ++i)
+                  for (size_t j = 0; j < x.size(); ++j)
+                    y[i] += column[(i + column.size() - j) % column.size()] * x[j];
+                return y;
+              },
+          .parameters = n,
+          .flops =
+              [=](int64_t in, int64_t out) {
+                const int64_t features = n(in, out), size = ceil_power(features) == features
+                                                                ? features
+                                                                : ceil_power(2 * features - 1);
+                return 2 * transform_flops(size) + 6 * size;
+              }};
+}
+
+/// Row `i` of a parameter [rows, n].
+inline Numbers row_of(const Numbers& matrix, int64_t i, int64_t n) {
+  return {matrix.begin() + i * n, matrix.begin() + (i + 1) * n};
+}
+
+/// Sums over i of K(a, g_i) K(b^T, h_i)^T x, where step_a(v) = a v and step_bt(v) = b^T v.
+template <class StepA, class StepBt>
+Numbers displacement_product(const Numbers& left, const Numbers& right, int64_t steps, Numbers x,
+                             int64_t rows, int64_t columns, const StepA& step_a,
+                             const StepBt& step_bt) {
+  Numbers y(at(rows));
+  x.resize(at(columns));
+  for (int64_t i = 0; i * rows < static_cast<int64_t>(left.size()); ++i) {
+    Numbers g = row_of(left, i, rows), h = row_of(right, i, columns);
+    for (int64_t j = 0; j < steps; ++j, g = step_a(g), h = step_bt(h)) {
+      std::complex<double> dot = 0;
+      for (size_t c = 0; c < x.size(); ++c) dot += h[c] * x[c];
+      for (size_t r = 0; r < y.size(); ++r) y[r] += dot * g[r];
+    }
+  }
+  return y;
+}
+
+inline StructuredCase toeplitz_case(int64_t rank) {
+  const auto size = [](int64_t in, int64_t out) { return ceil_power(std::max(in, out)); };
+  const auto shift = [](double corner) {
+    return [corner](Numbers v) {
+      std::rotate(v.begin(), v.end() - 1, v.end());
+      v[0] *= corner;
+      return v;
+    };
+  };
+  return {.name = "toeplitz_like_rank_" + std::to_string(rank),
+          .dtype = DType::f64,
+          .make =
+              [=](int64_t in, int64_t out, DType d, Rng rng) {
+                return std::make_unique<ToeplitzLike>(
+                    in, out, ToeplitzLikeOptions{.rank = rank, .dtype = d}, rng);
+              },
+          .multiply =
+              [=](StructuredLinear& layer, const Numbers& x, int64_t out) {
+                const int64_t n = size(static_cast<int64_t>(x.size()), out);
+                Numbers y =
+                    displacement_product(values_of(layer, "left"), values_of(layer, "right"), n, x,
+                                         n, n, shift(1), shift(-1));
+                y.resize(at(out));
+                return y;
+              },
+          .parameters = [=](int64_t in, int64_t out) { return 2 * rank * size(in, out); },
+          .flops =
+              [=](int64_t in, int64_t out) {
+                const int64_t n = size(in, out), pairs = (rank + 1) / 2;
+                return (2 + 2 * pairs) * transform_flops(n) + 6 * in + (20 * pairs - 2) * n;
+              }};
+}
+
+template <class Layer>
+StructuredCase ldr_case(const std::string& name, int64_t rank, bool tridiagonal) {
+  struct Operator {
+    Numbers lower, diagonal, upper;
+    Numbers operator()(const Numbers& v) const {
+      Numbers y(v.size());
+      for (size_t i = 0; i < v.size(); ++i) {
+        if (!diagonal.empty()) y[i] += diagonal[i] * v[i];
+        if (!lower.empty() && i > 0) y[i] += lower[i - 1] * v[i - 1];
+        if (!upper.empty() && i + 1 < v.size()) y[i] += upper[i] * v[i + 1];
+      }
+      return y;
+    }
+  };
+  const auto operator_of = [=](StructuredLinear& layer, const std::string& which, int64_t n) {
+    Operator a;
+    if (n > 1) a.lower = values_of(layer, which + "_lower");
+    if (tridiagonal) a.diagonal = values_of(layer, which + "_diagonal");
+    if (tridiagonal && n > 1) a.upper = values_of(layer, which + "_upper");
+    return a;
+  };
+  return {.name = name,
+          .dtype = DType::f64,
+          .make =
+              [=](int64_t in, int64_t out, DType d, Rng rng) {
+                auto layer =
+                    std::make_unique<Layer>(in, out, LdrOptions{.rank = rank, .dtype = d}, rng);
+                if (std::max(in, out) > 16) return layer;
+                // Operators that are not mere shifts.
+                for (Parameter& p : layer->parameters())
+                  if (p.name()[1] == '_')
+                    p.mutable_value().assign(
+                        p.value() + 0.3 * randn(p.value().shape(), rng.split(p.name()), d));
+                return layer;
+              },
+          .multiply =
+              [=](StructuredLinear& layer, const Numbers& x, int64_t out) {
+                const auto in = static_cast<int64_t>(x.size());
+                const Operator a = operator_of(layer, "a", out);
+                Operator b = operator_of(layer, "b", in);
+                std::swap(b.lower, b.upper);  // transposed
+                return displacement_product(values_of(layer, "left"), values_of(layer, "right"),
+                                            std::min(in, out), x, out, in, a, b);
+              },
+          .parameters =
+              [=](int64_t in, int64_t out) {
+                const int64_t bands = tridiagonal ? 3 * (in + out) - 4 : in + out - 2;
+                return bands + rank * (in + out);
+              },
+          .flops = [](int64_t in, int64_t out) { return 2 * in * out; }};
+}
+
+inline StructuredCase fastfood_case() {
+  const auto size = [](int64_t in, int64_t out) { return ceil_power(std::max(in, out)); };
+  const auto hadamard = [](Numbers x) {
+    for (size_t s = 1; s < x.size(); s *= 2)
+      for (size_t i = 0; i < x.size(); ++i)
+        if (!(i & s)) {
+          const auto a = x[i], b = x[i + s];
+          x[i] = (a + b) / std::sqrt(2), x[i + s] = (a - b) / std::sqrt(2);
+        }
+    return x;
+  };
+  return {.name = "fastfood",
+          .dtype = DType::f64,
+          .make =
+              [](int64_t in, int64_t out, DType d, Rng rng) {
+                return std::make_unique<Fastfood>(in, out, FastfoodOptions{.dtype = d}, rng);
+              },
+          .multiply =
+              [=](StructuredLinear& layer, Numbers x, int64_t out) {
+                const Numbers b = values_of(layer, "input_diagonal"),
+                              g = values_of(layer, "middle_diagonal"),
+                              s = values_of(layer, "output_diagonal"),
+                              p = values_of(layer, "permutation");
+                for (size_t i = 0; i < x.size(); ++i) x[i] *= b[i];
+                x.resize(p.size());
+                x = hadamard(x);
+                Numbers y;
+                for (size_t i = 0; i < p.size(); ++i)
+                  y.push_back(g[i] * x[static_cast<size_t>(p[i].real())]);
+                y = hadamard(y);
+                y.resize(at(out));
+                for (size_t i = 0; i < y.size(); ++i) y[i] *= s[i];
+                return y;
+              },
+          .parameters = [=](int64_t in, int64_t out) { return in + out + size(in, out); },
+          .flops =
+              [=](int64_t in, int64_t out) {
+                const int64_t n = size(in, out);
+                return 6 * n * log2_of(n) + in + n + out;
+              }};
+}
+
+inline StructuredCase low_rank_case(const std::string& name, LowRankOptions options) {
+  const DType dtype = options.dtype;
+  return {.name = name,
+          .dtype = dtype,
+          .make =
+              [options](int64_t in, int64_t out, DType d, Rng rng) mutable {
+                options.dtype = d;
+                return std::make_unique<LowRank>(in, out, options, rng);
+              },
+          .multiply =
+              [=](StructuredLinear& layer, const Numbers& x, int64_t out) {
+                const Numbers down = values_of(layer, "down"), up = values_of(layer, "up");
+                Numbers y(at(out));
+                for (int64_t i = 0; i < options.rank; ++i) {
+                  std::complex<double> t = 0;
+                  for (size_t j = 0; j < x.size(); ++j) t += down[at(i) * x.size() + j] * x[j];
+                  for (size_t j = 0; j < y.size(); ++j)
+                    y[j] += up[j * at(options.rank) + at(i)] * t;
+                }
+                return y;
+              },
+          .parameters = [=](int64_t in,
+                            int64_t out) { return parts(dtype) * options.rank * (in + out); },
+          .flops =
+              [=](int64_t in, int64_t out) {
+                return (is_complex(dtype) ? 8 : 2) * options.rank * (in + out);
+              }};
+}
+
+inline StructuredCase monarch_case(const std::string& name, int64_t blocks) {
+  struct Sizes {
+    int64_t b, p, m, q;
+  };
+  const auto sizes = [=](int64_t in, int64_t out) {
+    const int64_t b = blocks > 0 ? blocks : int64_t{1} << (log2_of(std::max(in, out)) / 2);
+    const int64_t p = (in + b - 1) / b, q = (out + b - 1) / b;
+    return Sizes{b, p, std::min(p, q), q};
+  };
+  return {.name = name,
+          .dtype = DType::f64,
+          .make =
+              [=](int64_t in, int64_t out, DType d, Rng rng) {
+                return std::make_unique<Monarch>(in, out,
+                                                 MonarchOptions{.blocks = blocks, .dtype = d}, rng);
+              },
+          .multiply =
+              [=](StructuredLinear& layer, Numbers x, int64_t out) {
+                const auto [b, p, m, q] = sizes(static_cast<int64_t>(x.size()), out);
+                const Numbers first = values_of(layer, "first"),
+                              second = values_of(layer, "second");
+                x.resize(at(b * p));
+                Numbers middle(at(b * m)), y(at(b * q));
+                for (int64_t k = 0; k < b; ++k)
+                  for (int64_t i = 0; i < m; ++i)
+                    for (int64_t j = 0; j < p; ++j)
+                      middle[at(k * m + i)] += first[at((k * m + i) * p + j)] * x[at(k * p + j)];
+                // Entry e of the middle is entry e / b of block e mod b; output i of block l stands
+                // at i b + l.
+                for (int64_t e = 0; e < b * m; ++e)
+                  for (int64_t i = 0, l = e % b; i < q; ++i)
+                    y[at(i * b + l)] += second[at((l * q + i) * m + e / b)] * middle[at(e)];
+                y.resize(at(out));
+                return y;
+              },
+          .parameters =
+              [=](int64_t in, int64_t out) {
+                const auto [b, p, m, q] = sizes(in, out);
+                return b * m * (p + q);
+              },
+          .flops =
+              [=](int64_t in, int64_t out) {
+                const auto [b, p, m, q] = sizes(in, out);
+                return 2 * b * m * (p + q);
+              }};
+}
+
 inline std::vector<StructuredCase> structured_cases() {
   constexpr DType f64 = DType::f64, c128 = DType::c128;
   return {
@@ -390,6 +654,18 @@ inline std::vector<StructuredCase> structured_cases() {
       permutation_case(),
       resize_case("resize", f64),
       resize_case("resize_complex", c128),
+      circulant_case(),
+      toeplitz_case(1),
+      toeplitz_case(2),
+      toeplitz_case(3),
+      ldr_case<LdrTridiagonal>("ldr_tridiagonal", 1, true),
+      ldr_case<LdrTridiagonal>("ldr_tridiagonal_rank_2", 2, true),
+      ldr_case<LdrSubdiagonal>("ldr_subdiagonal_rank_3", 3, false),
+      fastfood_case(),
+      low_rank_case("low_rank", {.dtype = f64}),
+      low_rank_case("low_rank_1_complex", {.rank = 1, .bias = false, .dtype = c128}),
+      monarch_case("monarch", 0),
+      monarch_case("monarch_3_blocks", 3),
       product_case("product", f64, false),
       product_case("product_complex", c128, false),
       product_case("product_real_of_complex", f64, true),

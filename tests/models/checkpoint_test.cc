@@ -144,7 +144,7 @@ TEST(Checkpoint, BadMetadataIsAnErrorThatNamesTheFile) {
   EXPECT_THAT(message("{"), HasSubstr("/m'"));
   EXPECT_THAT(message("[]"), HasSubstr("/m'"));
   EXPECT_THAT(message("{}"), HasSubstr("format"));
-  EXPECT_THAT(message(R"({"format": 3})"), AllOf(HasSubstr("format 3"), HasSubstr("newer")));
+  EXPECT_THAT(message(R"({"format": 4})"), AllOf(HasSubstr("format 4"), HasSubstr("newer")));
   EXPECT_THAT(message(R"({"format": "1"})"), HasSubstr("/m'"));
   EXPECT_THAT(message(R"({"format": 1, "model": 3})"), HasSubstr("/m'"));
   EXPECT_THAT(message(R"({"format": 1, "complex": ["a"]})"), HasSubstr("'a' is stored as [3] f32"));

@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include <cmath>
+#include <map>
+#include <memory>
 
 #include "papilio/core/safetensors.h"
 #include "papilio/models/checkpoint.h"
@@ -108,6 +110,64 @@ TEST(Fit, InterruptedAndResumedEndsWithTheSameBytes) {
     EXPECT_FALSE(fit_toy(o, "bpbp-complex").interrupted);
     EXPECT_EQ(run_bytes(folder / "whole"), run_bytes(folder / "parts")) << optimizer;
   }
+}
+
+FitOptions with_all_aids(FitOptions o) {
+  o.mixup = 0.4;
+  o.average = 0.9;
+  o.limit_factors = true;
+  o.teacher = std::make_shared<CompressedMlp>(small_model("dense"));
+  o.schedule = {{"name", "cosine"}, {"warm_up", 1}};
+  o.label_smoothing = 0.1;
+  return o;
+}
+
+TEST(Fit, WithEveryTrainingAidResumesToTheSameBytes) {
+  const TemporaryFolder folder;
+  fit_toy(with_all_aids(options(folder / "whole")), "bpbp");
+  FitOptions o = with_all_aids(options(folder / "parts"));
+  o.resume = true;
+  int stops = 0;
+  for (const int64_t images : {100, 350, 399}) {
+    o.transforms = {interrupt_at(images)};
+    stops += fit_toy(o, "bpbp").interrupted;
+  }
+  EXPECT_GE(stops, 2);
+  o.transforms = {};
+  EXPECT_FALSE(fit_toy(o, "bpbp").interrupted);
+  EXPECT_EQ(run_bytes(folder / "whole"), run_bytes(folder / "parts"));
+}
+
+TEST(Fit, EveryTrainingAidChangesTheRun) {
+  const auto loss = [](const FitOptions& o) { return fit_toy(o).history.back().validation_loss; };
+  FitOptions plain = options();
+  plain.epochs = 1;
+  const double without = loss(plain);
+  for (int aid = 0; aid < 3; ++aid) {
+    FitOptions o = plain;
+    if (aid == 0) o.mixup = 0.4;
+    if (aid == 1) o.average = 0.9;
+    if (aid == 2) o.teacher = std::make_shared<CompressedMlp>(small_model("dense"));
+    EXPECT_NE(loss(o), without) << aid;
+  }
+}
+
+TEST(Fit, TheBestCheckpointHoldsTheAverageAndTheLastOneTheWeights) {
+  const TemporaryFolder folder;
+  FitOptions o = options(folder / "a");
+  o.epochs = 1;
+  o.average = 0.99;
+  const FitReport report = fit_toy(o);
+  EXPECT_EQ(score(*load(folder / "a/best.safetensors"), toy(100, 2)).loss,
+            report.history.back().validation_loss);
+  const Checkpoint best = read_checkpoint(folder / "a/best.safetensors"),
+                   last = read_checkpoint(folder / "a/last.safetensors");
+  std::map<std::string, Tensor> averages(last.state.begin(), last.state.end());
+  for (const auto& [name, value] : best.tensors) {
+    if (!averages.contains("average." + name)) continue;  // a buffer
+    EXPECT_EQ(value.to_vector<float>(), averages["average." + name].to_vector<float>()) << name;
+  }
+  EXPECT_TRUE(averages.contains("average.hidden.twiddle"));
 }
 
 TEST(Fit, FinishedRunIsLeftAlone) {

@@ -151,6 +151,7 @@ TEST(PapilioHeader, GivesEveryPublicHeader) {
                                           "models/progress.h",
                                           "models/interrupt.h",
                                           "models/training_state.h",
+                                          "models/training_aids.h",
                                           "models/frozen.h",
                                           "models/transform_fit.h",
                                           "models/transform_trial.h",
