@@ -9,6 +9,7 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/learn_transform/find.h"
 #include "papilio/apps/learn_transform/pictures.h"
+#include "papilio/apps/learn_transform/speed.h"
 #include "papilio/apps/learn_transform/table.h"
 #include "papilio/core/log.h"
 #include "papilio/layers/permutation.h"
@@ -50,19 +51,21 @@ std::string permutation_text(const FactorizeReport& report) {
   return all.empty() ? "none" : all;
 }
 
-void print(const learn::Request& request, const learn::Target& target, const Factorization& found) {
+void print(std::ostream& out, const learn::Request& request, const learn::Target& target,
+           const Factorization& found) {
   const FactorizeReport& r = found.report;
-  std::cout << std::setprecision(3) << request.target << ", " << target.rows << " x "
-            << target.columns << ": " << r.method << ", model " << r.model << ", " << r.dtype
-            << "\n  RMSE             " << r.rmse << " (relative error " << r.relative_error << ")"
-            << "\n  permutation      " << permutation_text(r) << " (" << r.permutation_search << ")"
-            << "\n  parameters       " << r.parameters << " reals, of "
-            << target.rows * target.columns << " in the dense matrix\n  multiplications  "
-            << r.multiplications << "\n  seconds          " << r.seconds << "\n";
+  out << std::setprecision(3) << request.target << ", " << target.rows << " x " << target.columns
+      << ": " << r.method << ", model " << r.model << ", " << r.dtype << "\n  RMSE             "
+      << r.rmse << " (relative error " << r.relative_error << ")"
+      << "\n  permutation      " << permutation_text(r) << " (" << r.permutation_search << ")"
+      << "\n  parameters       " << r.parameters << " reals, of " << target.rows * target.columns
+      << " in the dense matrix\n  multiplications  " << r.multiplications << "\n  seconds          "
+      << r.seconds << "\n";
 }
 
 // What is nearer, at as many numbers, when no fast algorithm of this class was found.
-Config compare_classes(const learn::Target& target, const FactorizeReport& report) {
+Config compare_classes(std::ostream& out, const learn::Target& target,
+                       const FactorizeReport& report) {
   const learn::Baselines others = learn::baselines(target.matrix);
   struct Row {
     const char* name;
@@ -74,21 +77,20 @@ Config compare_classes(const learn::Target& target, const FactorizeReport& repor
                       {"sparse + low rank", others.both.rmse}};
   const Row* best = rows;
   Config json = Config::object();
-  std::cout
-      << "the class does not hold this matrix to the tolerance; RMSE of others with 2 n log2 n "
+  out << "the class does not hold this matrix to the tolerance; RMSE of others with 2 n log2 n "
          "numbers:\n";
   for (const Row& row : rows) {
     if (row.rmse < best->rmse) best = &row;
     json[row.name] = row.rmse;
-    std::cout << "  " << std::left << std::setw(19) << row.name << row.rmse << "\n";
+    out << "  " << std::left << std::setw(19) << row.name << row.rmse << "\n";
   }
   const bool dense = best->rmse > 0.1 * report.rmse / std::max(report.relative_error, 1e-300);
-  std::cout << "nearest: " << best->name
-            << (dense ? "; none is near, so keep the matrix dense\n" : "\n");
+  out << "nearest: " << best->name << (dense ? "; none is near, so keep the matrix dense\n" : "\n");
   return {{"rmse", json}, {"nearest", dense ? "dense" : best->name}};
 }
 
 int learn_one(Options& o) {
+  std::ostream& out = o.json == "-" ? std::cerr : std::cout;
   FactorizeOptions& options = o.request.options;
   const learn::Target target = learn::make_target(o.request);
   const int64_t n = butterfly_size(std::max(target.rows, target.columns));
@@ -108,10 +110,13 @@ int learn_one(Options& o) {
   };
   Factorization found = learn::find(target, o.request);
   progress.clear();
-  print(o.request, target, found);
+  print(out, o.request, target, found);
   Config json = learn::report(target, o.request, found);
+  const learn::Speed speed = learn::measure_speed(target, found);
+  learn::print(out, speed);
+  json["speed"] = learn::to_config(speed);
   if (!found.report.reached && o.request.noise == 0 && target.matrix.defined())
-    json["classes"] = compare_classes(target, found.report);
+    json["classes"] = compare_classes(out, target, found.report);
   if (!o.out.empty()) {
     const std::string checkpoint = o.out + "/transform.safetensors";
     save(*found.layer, checkpoint);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <complex>
 
+#include "papilio/apps/learn_transform/known.h"
 #include "papilio/core/npy.h"
 #include "papilio/layers/butterfly.h"
 #include "papilio/layers/entry_oracle.h"
@@ -13,7 +14,6 @@
 #include "papilio/layers/product.h"
 #include "papilio/layers/root_of_unity.h"
 #include "papilio/layers/target_matrix.h"
-#include "papilio/layers/transforms.h"
 #include "papilio/layers/twiddle.h"
 
 namespace papilio::learn {
@@ -25,7 +25,20 @@ constexpr std::string_view kFile = "file:";
 
 bool is_file(const Request& request) { return request.target.starts_with(kFile); }
 
-Tensor read_matrix(const std::string& path) {
+double distance(const Tensor& a, const Tensor& b) {
+  const auto wide = [](const Tensor& x) {
+    return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64));
+  };
+  const Tensor p = wide(a), q = wide(b);
+  double squares = 0;
+  for (int64_t i = 0; i < p.numel(); ++i)
+    squares += std::norm(p.data<Complex>()[i] - q.data<Complex>()[i]);
+  return std::sqrt(squares);
+}
+double norm_of(const Tensor& a) { return distance(a, Tensor::zeros(a.shape(), a.dtype())); }
+
+// `tolerance` becomes what the rounding of 32-bit numbers asks for.
+Tensor read_matrix(const std::string& path, double& tolerance) {
   const Tensor matrix = read_npy(path);
   check(matrix.rank() == 2, path, ": an array of ", matrix.rank(),
         " axes; a matrix [out, in] is needed");
@@ -36,6 +49,8 @@ Tensor read_matrix(const std::string& path) {
     check(std::isfinite(z.real()) && std::isfinite(z.imag()), path, ": entry [", i / matrix.dim(1),
           ", ", i % matrix.dim(1), "] is not finite");
   }
+  if (real_of(matrix.dtype()) == DType::f32)
+    tolerance = 2e-7 * norm_of(matrix) / std::sqrt(static_cast<double>(matrix.dim(1)));
   return matrix.to(is_complex(matrix.dtype()) ? DType::c128 : DType::f64);
 }
 
@@ -50,44 +65,9 @@ Tensor with_noise(const Tensor& matrix, double noise, Rng rng) {
   return noisy;
 }
 
-// ---- closed forms by name
-
-std::unique_ptr<StructuredLinear> known_transform(const std::string& name, int64_t n, DType dtype) {
-  const auto scaled = [&](Product transform) {
-    for (size_t i = transform.size(); i-- > 0;)
-      if (auto* butterfly = dynamic_cast<Butterfly*>(&transform[i])) {
-        butterfly->scale_matrix(1 / std::sqrt(static_cast<double>(n)));
-        break;
-      }
-    return std::make_unique<Product>(std::move(transform));
-  };
-  const TransformOptions plain = {.dtype = dtype};
-  if (name == "dct") return scaled(dct(2, n, plain));
-  if (name == "dst") return scaled(dst(2, n, plain));
-  for (const int type : {2, 3, 4}) {
-    if (name == concat("dct", type)) return scaled(dct(type, n, plain));
-    if (name == concat("dst", type)) return scaled(dst(type, n, plain));
-  }
-  if (name == "hartley") return scaled(hartley(n, plain));
-  if (name == "haar") return std::make_unique<Product>(haar(n, dtype));
-  return nullptr;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-double distance(const Tensor& a, const Tensor& b) {
-  const auto wide = [](const Tensor& x) {
-    return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64));
-  };
-  const Tensor p = wide(a), q = wide(b);
-  double squares = 0;
-  for (int64_t i = 0; i < p.numel(); ++i)
-    squares += std::norm(p.data<Complex>()[i] - q.data<Complex>()[i]);
-  return std::sqrt(squares);
-}
-double norm_of(const Tensor& a) { return distance(a, Tensor::zeros(a.shape(), a.dtype())); }
 
 void measure(const Target& target, Factorization& found) {
   const double error = distance(found.layer->to_dense(), target.matrix);
@@ -106,7 +86,7 @@ Factorization constructed(const Target& target, const Request& request, Factoriz
   r.parameters = found.layer->parameter_count();
   r.multiplications = found.layer->cost({target.columns}).flops / 28 * 16;
   measure(target, found);
-  r.reached = r.rmse <= std::max(request.options.tolerance, 1e-12);
+  r.reached = r.rmse <= std::max({request.options.tolerance, target.tolerance, 1e-12});
   return found;
 }
 
@@ -162,7 +142,7 @@ Factorization by_oracle(const Target& target, const Request& request) {
     r.relative_error = fit.sampled_error;
     r.rmse = fit.sampled_error / std::sqrt(static_cast<double>(n));
   }
-  r.reached = r.rmse <= std::max(request.options.tolerance, 1e-12);
+  r.reached = r.rmse <= std::max({request.options.tolerance, target.tolerance, 1e-12});
   return found;
 }
 
@@ -194,7 +174,7 @@ Target make_target(const Request& request) {
   }
   Target target;
   target.clean = is_file(request)
-                     ? read_matrix(request.target.substr(kFile.size()))
+                     ? read_matrix(request.target.substr(kFile.size()), target.tolerance)
                      : target_matrix(request.target, request.size, Rng(0).split("target"));
   target.matrix = request.noise > 0 ? with_noise(target.clean, request.noise,
                                                  Rng(request.options.seed).split("noise"))
@@ -210,10 +190,13 @@ Factorization find(const Target& target, const Request& request) {
   if (request.method != "gradient" && request.noise == 0) {
     const bool single = real_of(request.options.dtype) == DType::f32;
     Factorization known;
-    known.layer = known_transform(request.target, target.columns, single ? DType::f32 : DType::f64);
+    const DType dtype = single ? DType::f32 : DType::f64;
+    known.layer = is_file(request) ? recognised(target.matrix, target.tolerance, dtype)
+                                   : known_transform(request.target, target.columns, dtype);
     if (known.layer) return constructed(target, request, std::move(known), start);
   }
   FactorizeOptions options = request.options;
+  if (options.tolerance == 0) options.tolerance = target.tolerance;
   options.method = request.method;
   if (options.model.empty()) options.model = paper_model(request.target);
   return factorize(target.matrix, options);

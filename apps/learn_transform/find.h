@@ -20,6 +20,7 @@ struct Target {
   Tensor matrix;  ///< undefined when it is too large, and only its entries are asked for
   Tensor clean;   ///< without noise; undefined as above
   int64_t rows, columns;
+  double tolerance = 0;  ///< RMSE that the rounding of a file's 32-bit numbers leaves; else 0
 };
 /// Throws Error that names the file when it can't be read, holds no matrix or has entries that are
 /// not finite.
@@ -28,8 +29,9 @@ Target make_target(const Request& request);
 /// The model of Dao et al. 2019 for a named target: bp, bpp or bpbp; auto for files and others.
 std::string paper_model(const std::string& target);
 
-/// By request.method. For named cosine, sine and Hartley transforms, which no plain butterfly is,
-/// the closed form is the exact constructor of layers/transforms.h.
+/// By request.method. For cosine, sine, Hartley and Haar transforms, which no plain butterfly is,
+/// the closed form is the exact constructor of layers/transforms.h: by name, or where the matrix of
+/// a file is a multiple of one.
 Factorization find(const Target& target, const Request& request);
 
 struct Baselines {
