@@ -4,7 +4,6 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/pictures.h"
 #include "papilio/apps/common/training.h"
-#include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/evaluate.h"
 #include "papilio/models/mixed_convnet.h"
@@ -24,12 +23,6 @@ apps::TrainingOptions defaults() {
   return options;
 }
 
-std::string hidden_list() {
-  std::string all;
-  for (const std::string_view name : hidden_names()) all += concat(all.empty() ? "" : ", ", name);
-  return all;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -44,7 +37,7 @@ int main(int argc, char** argv) {
   apps::PictureOptions pictures;
   std::string hidden = "butterfly";
   int64_t features = 512;
-  app.add_option("--hidden", hidden, "Wide layer: " + hidden_list())->capture_default_str();
+  app.add_option("--hidden", hidden, "Wide layer: " + apps::hidden_list())->capture_default_str();
   app.add_option("--features", features, "After the wide layer")->capture_default_str();
   apps::add_pictures(app, pictures);
   apps::add_training(app, options);

@@ -6,7 +6,6 @@
 #include "papilio/core/log.h"
 #include "papilio/data/open.h"
 #include "papilio/data/transforms.h"
-#include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/evaluate.h"
@@ -17,12 +16,6 @@ namespace {
 
 // 32 x 32 gray: colours are averaged, 28 x 28 images are padded. 1024 features, as in the paper.
 const Config kInput = {{"height", 32}, {"width", 32}, {"channels", 1}};
-
-std::string hidden_list() {
-  std::string all;
-  for (const std::string_view name : hidden_names()) all += concat(all.empty() ? "" : ", ", name);
-  return all;
-}
 
 struct Options {
   std::string hidden = "kmatrix";
@@ -72,7 +65,7 @@ int main(int argc, char** argv) {
   apps::TrainingOptions options;
   Options o;
   app.add_option("--hidden", o.hidden,
-                 "Hidden layer: " + hidden_list() +
+                 "Hidden layer: " + apps::hidden_list() +
                      "; a rank or a number of blocks may follow: low-rank:8, monarch:16")
       ->capture_default_str();
   app.add_option("--width", o.width, "Features after the hidden layer")->capture_default_str();

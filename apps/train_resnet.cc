@@ -4,7 +4,6 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/pictures.h"
 #include "papilio/apps/common/training.h"
-#include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/evaluate.h"
 #include "papilio/models/resnet.h"
@@ -26,12 +25,6 @@ apps::TrainingOptions defaults() {
   return options;
 }
 
-std::string extra_list() {
-  std::string all = "none";
-  for (const std::string_view name : hidden_names()) all += concat(", ", name);
-  return all;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,7 +40,7 @@ int main(int argc, char** argv) {
   apps::PictureOptions pictures;
   std::string extra = "none";
   int64_t channels = 64;
-  app.add_option("--extra", extra, "Layer before the classifier: " + extra_list())
+  app.add_option("--extra", extra, "Layer before the classifier: none, " + apps::hidden_list())
       ->capture_default_str();
   app.add_option("--channels", channels, "Of the first stage; the last one has 8 times as many")
       ->capture_default_str();

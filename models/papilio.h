@@ -76,6 +76,7 @@
 #include "papilio/models/mixed_convnet.h"
 #include "papilio/models/projection.h"
 #include "papilio/models/registry.h"
+#include "papilio/models/residual_mlp.h"
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/models/summary.h"

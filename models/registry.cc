@@ -8,6 +8,7 @@
 #include "papilio/layers/factory.h"
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/mixed_convnet.h"
+#include "papilio/models/residual_mlp.h"
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 
@@ -19,6 +20,7 @@ struct Registry {
   std::map<std::string, Factory> factories = {
       {"compressed_mlp", CompressedMlp::make},
       {"mixed_convnet", MixedConvnet::make},
+      {"residual_mlp", ResidualMlp::make},
       {"resnet", ResNet::make},
       {"shufflenet", ShuffleNet::make},
       {"structured", make_structured},  // a layer by itself

@@ -6,6 +6,7 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/layers/factory.h"
 #include "papilio/layers/orthogonal.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/run.h"
@@ -155,6 +156,12 @@ void add_aids(CLI::App& app, TrainingOptions& o) {
 }
 
 }  // namespace
+
+std::string hidden_list() {
+  std::string all;
+  for (const std::string_view name : hidden_names()) all += concat(all.empty() ? "" : ", ", name);
+  return all;
+}
 
 void add_training(CLI::App& app, TrainingOptions& o) {
   app.add_option("--data", o.data, "Data set, NAME[:DIRECTORY]")->required()->type_name("NAME:DIR");

@@ -32,6 +32,9 @@ struct TrainingOptions {
 /// values of `options` are the defaults, and the preset "paper".
 void add_training(CLI::App& app, TrainingOptions& options);
 
+/// The names of hidden layers, for help texts: "dense, butterfly, ...".
+std::string hidden_list();
+
 /// The training and the validation part of a training set, as --validation, --part and --seed say.
 std::pair<data::AnyDataset, data::AnyDataset> split(const data::AnyDataset& all,
                                                     const TrainingOptions& options);

@@ -168,7 +168,7 @@ Chain chain_of(Module& model, const Shape& example, const std::string& to) {
   check(leaves.unsupported.empty(), "export to ", to, ": no form for ", joined(leaves.unsupported),
         "; dense and structured layers, Standardize, Relu, Flatten and Dropout have one: build the "
         "model of these, or export --to frozen, which takes every layer; --to onnx takes "
-        "ResNet, ShuffleNet and MixedConvnet too");
+        "ResNet, ShuffleNet, MixedConvnet and ResidualMlp too");
   const auto* layer = dynamic_cast<const StructuredLinear*>(&model);
   check(!layer || is_real(layer->dtype()), "export to ", to, ": ", model.describe(),
         " takes complex numbers; put it between Real2Complex and Complex2Real layers");

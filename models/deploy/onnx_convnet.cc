@@ -11,6 +11,7 @@
 #include "papilio/models/deploy/chain.h"
 #include "papilio/models/deploy/onnx_layers.h"
 #include "papilio/models/mixed_convnet.h"
+#include "papilio/models/residual_mlp.h"
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 
@@ -219,6 +220,14 @@ Value write(Images& g, MixedConvnet&, Value y) {
   return g.vector("head", g.relu(g.vector("hidden", g.flatten(y))));
 }
 
+Value write(Images& g, ResidualMlp&, Value y) {
+  y = g.flatten(g.standardize(y));
+  y = g.norm("norms.0", g.vector("layers.0", y));
+  for (int64_t i = 1; g.has(concat("layers.", i)); ++i)
+    y = g.norm(concat("norms.", i), g.vector(concat("layers.", i), y), y);
+  return g.vector("head", y);
+}
+
 Value write(Images& g, ResNet&, Value y) {
   y = g.norm("bn1", g.conv("conv1", g.standardize(y)));
   for (int64_t i = 0; g.has(concat("blocks.", i)); ++i) {
@@ -257,6 +266,7 @@ Value write(Images& g, ShuffleNet& model, Value y) {
 template <class Body>
 bool as_convnet(Module& model, const Body& body) {
   if (auto* mixed = dynamic_cast<MixedConvnet*>(&model)) return body(*mixed), true;
+  if (auto* mlp = dynamic_cast<ResidualMlp*>(&model)) return body(*mlp), true;
   if (auto* resnet = dynamic_cast<ResNet*>(&model)) return body(*resnet), true;
   if (auto* shufflenet = dynamic_cast<ShuffleNet*>(&model)) return body(*shufflenet), true;
   return false;

@@ -185,9 +185,9 @@ TEST(Evaluate, MistakesAreExplained) {
 // docs/help holds what every app prints for --help: the text is reviewed like code, and always
 // current.
 TEST(Help, IsWhatTheDocsSay) {
-  for (const char* app :
-       {"train_mlp", "evaluate", "describe", "bench", "export", "plot", "train_shufflenet",
-        "train_resnet", "train_convnet", "compress", "classify", "learn_transform"}) {
+  for (const char* app : {"train_mlp", "evaluate", "describe", "bench", "export", "plot",
+                          "train_shufflenet", "train_resnet", "train_convnet", "train_deep_mlp",
+                          "compress", "classify", "learn_transform"}) {
     const Outcome outcome = run({app, "--help"});
     EXPECT_EQ(outcome.code, 0);
     EXPECT_EQ(outcome.out,

@@ -10,6 +10,7 @@
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/deploy.h"
 #include "papilio/models/mixed_convnet.h"
+#include "papilio/models/residual_mlp.h"
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/tests/models/chains.h"
@@ -145,6 +146,11 @@ TEST_F(Onnx, AgreesWithConvolutionalNetworks) {
           MixedConvnetOptions{.height = 16, .width = 16, .features = 32, .statistics = statistics},
           Rng(1)),
       16);
+  models.emplace_back(
+      std::make_unique<ResidualMlp>(
+          ResidualMlpOptions{.height = 8, .width = 8, .features = 64, .statistics = statistics},
+          Rng(1)),
+      8);
   for (const auto& [model, size] : models) {
     SCOPED_TRACE(model->describe());
     spread_norms(*model);

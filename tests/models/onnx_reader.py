@@ -81,7 +81,7 @@ def conv(x, w, bias=None, *, group, strides, pads, dilations, kernel_shape):
 
 
 def norm(x, scale, bias, mean, variance, epsilon):
-    column = lambda v: v[:, None, None]
+    column = lambda v: v.reshape(-1, *[1] * (x.ndim - 2))
     return (x - column(mean)) / np.sqrt(column(variance) + epsilon) * column(scale) + column(bias)
 
 
