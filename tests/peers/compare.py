@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs mlp and mlp_torch.py in alternation and prints one table with the ratios; see run.sh.
 
-    compare.py MLP [--json FILE] [--rounds N] [--threads N] [--seconds S]
+    compare.py MLP [--all] [--json FILE] [--rounds N] [--threads N] [--seconds S]
+
+--all measures every hidden layer of compression_table, for inference alone.
 """
 import argparse
 import json
@@ -15,6 +17,8 @@ import sys
 MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "MALLOC_MMAP_THRESHOLD_": "4000000000",
           "MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_TOP_PAD_": "268435456"}
 HIDDEN = ("dense", "butterfly", "kmatrix", "bpbp-complex")
+ALL = ("dense", "bpbp-complex", "bpbp", "kmatrix", "kmatrix-orthogonal", "ldr-td", "ldr-sd", "toeplitz-like",
+       "fastfood", "circulant", "low-rank", "monarch", "butterfly")
 TASKS = ("train_50", "train_256", "infer_1", "infer_256")
 # numerator, denominator, the ratio that each task must reach and the one it aims at
 GOALS = {
@@ -69,9 +73,21 @@ def print_table(results):
                           ("forward", "loss", "backward", "optimizer", "rest")))
 
 
+def print_all(results):
+    print(f"\n{'':22}{'batch 1, us':>12}{'over PyTorch dense':>20}{'over our dense':>16}"
+          f"{'images/s, 256':>15}{'over PyTorch dense':>20}{'over our dense':>16}")
+    for name in ("torch_dense",) + ALL:
+        def over(rival, task):
+            return results[name][task]["images_per_s"] / results[rival][task]["images_per_s"]
+        print(f"{name:22}{results[name]['infer_1']['us']:12.2f}{over('torch_dense', 'infer_1'):20.2f}"
+              f"{over('dense', 'infer_1'):16.2f}{results[name]['infer_256']['images_per_s']:15,.0f}"
+              f"{over('torch_dense', 'infer_256'):20.2f}{over('dense', 'infer_256'):16.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mlp")
+    parser.add_argument("--all", action="store_true", help="every hidden layer, inference alone")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
@@ -80,12 +96,13 @@ def main():
     torch = [sys.executable, str(pathlib.Path(__file__).with_name("mlp_torch.py"))]
     rounds = []
     for i in range(options.rounds):
-        rounds.append(run([options.mlp, *HIDDEN], options) | run(torch, options))
+        what = [*ALL, "--task", "infer_1", "--task", "infer_256"] if options.all else HIDDEN
+        rounds.append(run([options.mlp, *what], options) | run(torch, options))
         print(f"round {i + 1} of {options.rounds}", file=sys.stderr)
     results = medians(rounds)
     print(f"PyTorch {results['torch']}, Papilio with {results['simd']}, {options.threads} thread(s), "
           f"medians of {options.rounds} rounds")
-    print_table(results)
+    (print_all if options.all else print_table)(results)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps({"medians": results, "rounds": rounds}, indent=1))
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Sets up, builds and compares Papilio with PyTorch on one network, with the same number of threads, in alternating rounds:
-#   bash tests/peers/run.sh [mlp] [--rounds N] [--seconds S] [--threads N] [--json FILE]
+#   bash tests/peers/run.sh [mlp] [--all] [--rounds N] [--seconds S] [--threads N] [--json FILE]
 #   bash tests/peers/run.sh shufflenet [the same] [--width W]... [--task TASK]...
 #   bash tests/peers/run.sh shufflenet --profile TASK [--mixer M] [--width W] [--threads N] [--seconds S]
-# mlp is the network of the compression experiment and takes two minutes; shufflenet at its only default width, 0.5, takes
-# eight. --profile, of Papilio alone, lists what a step of training spends in which kind of layer. Nothing else should run
-# meanwhile.
+# mlp is the network of the compression experiment and takes two minutes; with --all, every compressed layer, inference
+# alone. shufflenet at its only default width, 0.5, takes twenty. --profile, of Papilio alone, lists what a step of training
+# spends in which kind of layer. Nothing else should run meanwhile.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
