@@ -103,6 +103,22 @@ void add_options(CLI::App& app, Arguments& a) {
   apps::add_json(app, a.json);
 }
 
+// Of names and bytes of all tensors, by FNV-1a: whether the file at that path is still the same
+// network.
+std::string fingerprint(const models::Checkpoint& checkpoint) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](const char* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i)
+      hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3;
+  };
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    add(name.data(), name.size());
+    add(static_cast<const char*>(tensor.raw()),
+        static_cast<size_t>(tensor.numel() * size_of(tensor.dtype())));
+  }
+  return std::to_string(hash);
+}
+
 // Throws Error when something would be overwritten.
 apps::TuneRun run_of(const Arguments& a) {
   apps::TuneRun run{a.out + ".run", apps::settings(a.tune)};
@@ -113,7 +129,12 @@ apps::TuneRun run_of(const Arguments& a) {
   const bool goes_on = a.force || a.tune.resume;
   check(!(a.tune.resume && a.force),
         "--resume continues and --force begins again: give one of them");
-  apps::check_output(a.file, a.out, goes_on);
+  apps::check_output(a.file, a.out,
+                     a.force || (a.tune.resume && std::filesystem::exists(run.folder)));
+  std::error_code none;
+  check(std::filesystem::weakly_canonical(a.file, none).parent_path() !=
+            std::filesystem::weakly_canonical(run.folder, none),
+        "'", a.file, "' lies in '", run.folder, "', which is written anew; take another --out");
   check(goes_on || !std::filesystem::exists(run.folder), "'", run.folder,
         "' exists; --resume continues it, --force begins again");
   return run;
@@ -123,8 +144,9 @@ int compress(Arguments a) {
   if (a.compress.to == "lowrank") a.compress.to = "low-rank";
   a.compress.budget = models::Budget::parse(a.budget);
   a.compress.projection.seed = a.tune.seed;
-  const apps::TuneRun run = run_of(a);
+  apps::TuneRun run = run_of(a);
   const models::Checkpoint checkpoint = models::read_checkpoint(a.file);
+  run.settings["fingerprint"] = fingerprint(checkpoint);
   const std::shared_ptr<Module> teacher = models::rebuild(checkpoint, a.file);
   teacher->freeze();
   const auto student = models::rebuild(checkpoint, a.file);

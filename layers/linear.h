@@ -40,6 +40,7 @@ class Linear : public StructuredLinear {
   void replace(std::unique_ptr<StructuredLinear> layer);
   /// What replaced it; null for a dense layer.
   const StructuredLinear* replacement() const { return replacement_.get(); }
+  StructuredLinear* replacement() { return replacement_.get(); }
 
  protected:
   Tensor apply(const Tensor& x) override;

@@ -24,6 +24,8 @@ class LowRank : public StructuredLinear {
   std::string describe() const override { return described("LowRank", concat("rank = ", rank_)); }
 
   int64_t rank() const { return rank_; }
+  const Parameter& down() const { return down_; }
+  const Parameter& up() const { return up_; }
 
  protected:
   int64_t flops_per_row() const override;

@@ -65,8 +65,9 @@ Budget Budget::parse(std::string_view text) {
 std::string text(const Budget& budget) {
   for (const auto& [name, kind] : kKinds)
     if (kind == budget.kind)
-      return kind == Budget::Kind::error ? concat(name, "=", budget.limit)
-                                         : concat(name, "=", 100 * budget.limit, "%");
+      return kind == Budget::Kind::error
+                 ? concat(name, "=", budget.limit)
+                 : concat(name, "=", std::round(1e8 * budget.limit) / 1e6, "%");
   return {};
 }
 

@@ -194,7 +194,10 @@ void restore(Module& model, const Checkpoint& checkpoint, const std::string& fil
   }
   for (const auto& [name, tensor] : stored) problems += concat("\n  extra: ", name, " ", *tensor);
   check(problems.empty(), "'", file, "' does not fit the model ", model.describe(), ":", problems,
-        "\nload it into a model of the class and sizes that it was saved from");
+        checkpoint.replaced.empty()
+            ? "\nload it into a model of the class and sizes that it was saved from"
+            : "\ndense layers of it were replaced, as by compress: models::load() makes such a "
+              "model");
   for (const auto& [target, source] : pairs) {
     const bool balance =
         target.twiddle != TwiddleHint::none && lists(checkpoint.frozen, target.name);

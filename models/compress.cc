@@ -152,7 +152,8 @@ std::vector<Option*> choose_within(Candidates& layers, double Option::*cost_us, 
     }
     for (auto& [kind, options] : to_fit) {
       std::ranges::sort(options, std::greater(), [&](const Option* o) { return cost(*o); });
-      if (options.size() > kFits) options.resize(kFits);
+      // The largest that fit beside the others' least, and the least itself, which always fits.
+      if (options.size() > kFits) options.erase(options.begin() + kFits, options.end() - 1);
       for (Option* option : options) layer->fit(*option), open.back().push_back(option);
     }
     costs.emplace_back();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -111,6 +112,9 @@ Projector::Projector(const LayerInputs& inputs)
   covariance_ = sub(inputs.second_moment, outer(column, column));
   const Tensor output = add(linear(mean_, weight_), bias_);
   energy_ = misfit(Tensor::zeros({out_, in_}, DType::f64)) + dot(output, output);
+  check(std::isfinite(energy_), path_,
+        ": weights or inputs of the layer are not finite, so that nothing can be fitted to them; "
+        "train the network again");
 }
 
 double Projector::misfit(const Tensor& matrix) const {
@@ -124,7 +128,9 @@ double Projector::error(StructuredLinear& layer) const {
   const Tensor matrix = layer.to_dense().to(DType::f64);
   const Tensor shift =
       sub(add(linear(mean_, sub(matrix, weight_)), layer.bias().value().to(DType::f64)), bias_);
-  return energy_ > 0 ? std::sqrt((misfit(matrix) + dot(shift, shift)) / energy_) : 0;
+  if (energy_ <= 0) return 0;
+  const double error = std::sqrt((misfit(matrix) + dot(shift, shift)) / energy_);
+  return std::isfinite(error) ? error : std::numeric_limits<double>::infinity();
 }
 
 void Projector::factor_outputs() {

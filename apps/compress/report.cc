@@ -15,11 +15,17 @@ std::string fixed(double value, int digits) {
   return text;
 }
 
-Config config_of(const State& state) {
-  return {
-      {"accuracy", state.score.accuracy},     {"loss", state.score.loss},
-      {"parameters", state.parameters},       {"bytes", state.bytes},
-      {"latency_us", state.speed.latency_us}, {"images_per_second", state.speed.images_per_second}};
+// The keys of compression_table's rows; one run has no spread.
+Config config_of(const State& state, const std::string& method, double compression) {
+  return {{"method", method},
+          {"accuracy", state.score.accuracy},
+          {"spread", Config()},
+          {"loss", state.score.loss},
+          {"parameters", state.parameters},
+          {"compression", compression},
+          {"bytes", state.bytes},
+          {"latency_us", state.speed.latency_us},
+          {"images_per_second", state.speed.images_per_second}};
 }
 
 double points_lost(const Compression& c) {
@@ -61,6 +67,11 @@ Config to_config(const std::vector<models::CompressedLayer>& layers) {
     rows.push_back({{"layer", layer.path},
                     {"method", layer.method},
                     {"error", layer.error},
+                    {"parameters", layer.parameters_after},
+                    {"latency_us", layer.latency_us_after},
+                    {"images_per_second", 1e6 / std::max(layer.latency_us_after, 1e-3)},
+                    {"accuracy", Config()},
+                    {"spread", Config()},
                     {"compression", static_cast<double>(layer.parameters_before) /
                                         static_cast<double>(layer.parameters_after)},
                     {"before",
@@ -94,10 +105,17 @@ std::vector<models::CompressedLayer> layers_of(const Config& config) {
 }
 
 Config to_config(const Compression& c) {
-  return {{"budget", text(c.budget)},         {"before", config_of(c.before)},
-          {"after", config_of(c.after)},      {"projected_accuracy", c.projected_accuracy},
-          {"compression", compression_of(c)}, {"points_lost", points_lost(c)},
-          {"shortcoming", shortcoming(c)},    {"layers", to_config(c.layers)}};
+  std::string methods;
+  for (const models::CompressedLayer& layer : c.layers)
+    methods += (methods.empty() ? "" : ", ") + layer.method;
+  return {{"budget", text(c.budget)},
+          {"before", config_of(c.before, "original", 1)},
+          {"after", config_of(c.after, methods, compression_of(c))},
+          {"projected_accuracy", c.projected_accuracy},
+          {"compression", compression_of(c)},
+          {"points_lost", points_lost(c)},
+          {"shortcoming", shortcoming(c)},
+          {"layers", to_config(c.layers)}};
 }
 
 void print(std::ostream& out, const Compression& c) {

@@ -76,6 +76,10 @@ std::vector<models::CompressedLayer> project(Module& student, const data::AnyDat
     logging::info(concat("continuing with '", file, "'"));
     return layers_of(kept.training.at("layers"));
   }
+  // What an earlier run left must not be continued should this one be killed.
+  for (const char* old :
+       {"projected.safetensors", "config.json", "last.safetensors", "best.safetensors"})
+    std::filesystem::remove(std::filesystem::path(run.folder) / old);
   const auto layers = models::compress(student, train, compress);
   std::filesystem::create_directories(run.folder);
   models::Checkpoint kept = models::snapshot(student);

@@ -5,6 +5,7 @@
 #include "papilio/layers/butterfly.h"
 #include "papilio/layers/kmatrix.h"
 #include "papilio/layers/linear.h"
+#include "papilio/layers/low_rank.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/product.h"
 #include "papilio/models/deploy/chain.h"
@@ -72,6 +73,8 @@ void convert(std::vector<Step>& steps, bool from, bool to, int64_t features) {
 
 void append_structured(std::vector<Step>& steps, const std::string& path, StructuredLinear& layer) {
   const bool complex = is_complex(layer.dtype());
+  if (auto* linear = dynamic_cast<Linear*>(&layer); linear && linear->replacement())
+    return append_structured(steps, path, *linear->replacement());
   if (auto* product = dynamic_cast<Product*>(&layer)) {
     bool at = complex;
     for (size_t i = 0; i < product->size(); ++i) {
@@ -91,6 +94,17 @@ void append_structured(std::vector<Step>& steps, const std::string& path, Struct
             .complex_in = complex,
             .complex_out = complex,
             .what = ReluStep{}};
+  if (auto* thin = dynamic_cast<LowRank*>(&layer)) {
+    Step down = step;
+    down.layer = concat(path, path.empty() ? "" : ".", "down");
+    down.out = step.in = thin->rank();
+    down.what = DenseStep{wide(thin->down()), {}};
+    steps.push_back(std::move(down));
+    step.layer = concat(path, path.empty() ? "" : ".", "up");
+    step.what = DenseStep{wide(thin->up()), bias_of(layer), layer.activation() == Activation::relu};
+    steps.push_back(std::move(step));
+    return;
+  }
   describe_structured(layer, step);
   steps.push_back(std::move(step));
 }

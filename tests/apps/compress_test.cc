@@ -59,8 +59,8 @@ TEST_F(Compress, ASmallNetworkThatIsAsGood) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Config report = Config::parse(outcome.out);
   const Config &before = report.at("before"), &after = report.at("after");
-  for (const char* key :
-       {"accuracy", "loss", "parameters", "bytes", "latency_us", "images_per_second"}) {
+  for (const char* key : {"accuracy", "loss", "parameters", "compression", "bytes", "latency_us",
+                          "images_per_second"}) {
     EXPECT_GT(before.at(key).as_double(), 0) << key;
     EXPECT_GT(after.at(key).as_double(), 0) << key;
   }
@@ -76,6 +76,10 @@ TEST_F(Compress, ASmallNetworkThatIsAsGood) {
   EXPECT_EQ(hidden.at("before").at("parameters").as_int(), 1024 * 64 + 64);
   EXPECT_LT(hidden.at("after").at("parameters").as_int(), 1024 * 64 / 5);
   EXPECT_GT(hidden.at("error").as_double(), 0);
+  for (const Config* row : {&before, &after, &hidden})
+    for (const char* key : {"method", "parameters", "compression", "accuracy", "spread",
+                            "latency_us", "images_per_second"})
+      EXPECT_TRUE(row->find(key)) << key;
 
   // The file is a checkpoint like any other.
   const Outcome evaluated = run({"evaluate", at("small"), "--data", data_, "--json", "-"});

@@ -79,6 +79,20 @@ TEST(CSource, AgreesWithEveryHiddenLayer) {
       }
 }
 
+// What `compress` makes: the layer that stands in the place of a dense one, not its dense matrix.
+TEST(CSource, AgreesWithReplacedLayers) {
+  for (const char* hidden : {"low-rank:3", "kmatrix", "monarch"}) {
+    SCOPED_TRACE(hidden);
+    CompressedMlp model(
+        {.inputs = 64, .width = 64, .classes = 5, .statistics = testing::statistics(64)}, Rng(1));
+    linear_layers(model).front().second->replace(make_hidden(hidden, 64, 64, Rng(2)));
+    const Deployment file = expect_agreement(model, {64});
+    if (hidden != std::string("monarch")) {  // which is written as a dense matrix
+      EXPECT_LT(file.weight_bytes(), 4 * (32 * 64 + 64 + 5 * 65));
+    }
+  }
+}
+
 TEST(CSource, AgreesWithChainsOfLayers) {
   for (auto& [name, model, inputs] : testing::chains()) {
     SCOPED_TRACE(name);

@@ -158,6 +158,15 @@ TEST_F(Onnx, AgreesWithConvolutionalNetworks) {
   }
 }
 
+TEST_F(Onnx, AgreesWithReplacedLayers) {
+  for (const char* hidden : {"low-rank:3", "kmatrix"}) {
+    CompressedMlp model(
+        {.inputs = 64, .width = 64, .classes = 5, .statistics = testing::statistics(64)}, Rng(1));
+    linear_layers(model).front().second->replace(make_hidden(hidden, 64, 64, Rng(2)));
+    expect_agreement(model, {64}, 1e-5);
+  }
+}
+
 TEST_F(Onnx, NamesWhatItCannotWrite) {
   Sequential model(Linear(8, 8, {}, Rng(1)), LayerNorm(8));
   try {
