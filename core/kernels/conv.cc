@@ -7,6 +7,7 @@
 
 #include "papilio/core/error.h"
 #include "papilio/core/kernels/depthwise.h"
+#include "papilio/core/kernels/norm.h"
 #include "papilio/core/kernels/pointwise.h"
 #include "papilio/core/kernels/simd.h"
 #include "papilio/core/kernels/window_conv.h"
@@ -71,11 +72,52 @@ std::array<int64_t, 3> conv_packing(const ConvShape& s, const ConvFusion<float>&
 }
 
 template <>
-void conv_backward_data(const ConvShape& s, const float* dy, const float* weight, float* dx) {
+void conv_forward_statistics(const ConvShape& s, const float* x, const float* weight, float* y,
+                             float* mean, float* variance) {
+  const int64_t image = s.out_height() * s.out_width(), rows = s.batch * image;
+  const bool pixels = takes_pointwise(s, s.out_per_group());
+  // An image at a time, where several are left to the threads and one does not fill the cache.
+  constexpr int64_t kMost = 1 << 17;
+  const bool images =
+      (is_depthwise3x3(s) || is_window_conv(s)) && s.batch > 1 && image * s.out <= kMost;
+  if (!pixels && !images) {
+    conv_forward<float>(s, x, weight, {}, y);
+    return channel_statistics(rows, s.out, y, mean, variance);
+  }
+  const auto packed = conv_pack(s, weight, {});
+  channel_statistics<float>(
+      rows, s.out, y, mean, variance, pixels ? 1 : image, [&](int64_t first, int64_t count) {
+        ConvShape part = s;
+        if (pixels)
+          part.batch = 1, part.height = count, part.width = 1;
+        else
+          part.batch = count / image;
+        const int64_t x_first = pixels ? first : first / image * s.height * s.width;
+        conv_forward<float>(part, x + x_first * s.in, weight, {}, y + first * s.out, packed.get());
+      });
+}
+
+template <>
+void conv_backward_data(const ConvShape& s, const float* dy, const float* weight, float* dx,
+                        const float* term) {
+  check(!term || conv_adds(s), "conv2d: no addition to a gradient for this shape");
   if (takes_pointwise(s, s.in_per_group()))
-    return pointwise_backward_data(pointwise(s), dy, weight, dx);
+    return pointwise_backward_data(pointwise(s), dy, weight, dx, term);
   if (is_depthwise3x3(s)) return depthwise3x3_backward_data(s, dy, weight, dx);
   conv_backward_data_onednn(s, dy, weight, dx);
+}
+
+bool conv_adds(const ConvShape& s) { return takes_pointwise(s, s.in_per_group()); }
+
+void conv_backward(const ConvShape& s, const float* x, const float* weight, const DyPieces& dy,
+                   float* dx, const float* term, float* dweight) {
+  check(conv_backward_in_pieces(s), "conv2d: no gradient in pieces for this shape");
+  pointwise_backward(pointwise(s), x, weight, dy, dx, term, dweight);
+}
+
+bool conv_backward_in_pieces(const ConvShape& s) {
+  return takes_pointwise(s, s.in_per_group()) &&
+         takes_pointwise(s, std::min(s.in_per_group(), s.out_per_group()));
 }
 
 template <>
@@ -91,7 +133,15 @@ void conv_forward(const ConvShape& s, const double* x, const double* weight,
   conv_forward_reference(s, x, weight, fused, y);
 }
 template <>
-void conv_backward_data(const ConvShape& s, const double* dy, const double* weight, double* dx) {
+void conv_forward_statistics(const ConvShape& s, const double* x, const double* weight, double* y,
+                             double* mean, double* variance) {
+  conv_forward<double>(s, x, weight, {}, y);
+  channel_statistics(s.batch * s.out_height() * s.out_width(), s.out, y, mean, variance);
+}
+template <>
+void conv_backward_data(const ConvShape& s, const double* dy, const double* weight, double* dx,
+                        const double* term) {
+  check(!term, "conv2d: no addition to a gradient in double");
   conv_backward_data_reference(s, dy, weight, dx);
 }
 template <>
