@@ -31,8 +31,7 @@ ResidualMlp::ResidualMlp(const ResidualMlpOptions& options, Rng rng)
       standardize_(options_.statistics.mean, options_.statistics.deviation),
       head_(options_.features, options_.classes, {}, rng.split("head")) {
   for (int64_t i = 0; i <= options_.depth; ++i) {
-    layers_.push_back(make_hidden(options_.hidden,
-                                  i == 0 ? inputs_of(options_) : options_.features,
+    layers_.push_back(make_hidden(options_.hidden, i == 0 ? inputs_of(options_) : options_.features,
                                   options_.features, rng.split(concat("layers.", i))));
     norms_.push_back(std::make_unique<BatchNorm2d>(options_.features));
     norms_.back()->fuse(Activation::relu);

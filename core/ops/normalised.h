@@ -53,7 +53,8 @@ class NormGradient {
   const Tensor& beta() const { return dbeta_; }
   /// dy where the ReLU let it pass, the gradient of a residual.
   const Tensor& residual() const { return passed_; }
-  /// Rows first .. first + count - 1 of dx, of `channels` numbers, to `to`; x must have been needed.
+  /// Rows first .. first + count - 1 of dx, of `channels` numbers, to `to`; x must have been
+  /// needed.
   void x(int64_t first, int64_t count, T* to) const;
 
  private:

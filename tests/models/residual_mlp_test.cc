@@ -50,8 +50,8 @@ TEST(ResidualMlp, DenseFeaturesAtTheFlopsOfAnother) {
   EXPECT_EQ(ResidualMlp::features_at_flops_of("dense", dense), kFeatures);
   const int64_t inputs = kSide * kSide * 3, rank = 2;
   const auto flops = [&](int64_t f) { return 2 * f * inputs + 2 * 2 * f * f + 3 * f; };
-  const int64_t low_rank = 2 * rank * (inputs + kFeatures) + 2 * 2 * rank * 2 * kFeatures +
-                           3 * kFeatures;
+  const int64_t low_rank =
+      2 * rank * (inputs + kFeatures) + 2 * 2 * rank * 2 * kFeatures + 3 * kFeatures;
   const int64_t found = ResidualMlp::features_at_flops_of("low-rank:2", dense);
   EXPECT_LE(flops(found), low_rank + 2 * 3 * kFeatures);
   EXPECT_GE(flops(found + 1), low_rank - 2 * 3 * kFeatures);

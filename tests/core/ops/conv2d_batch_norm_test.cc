@@ -6,7 +6,8 @@
 namespace papilio::testing {
 namespace {
 
-// x[0] and x[1] through the convolution, x[2] and x[3] of the norm, x[4] a residual if there is one.
+// x[0] and x[1] through the convolution, x[2] and x[3] of the norm, x[4] a residual if there is
+// one.
 auto normed(Conv2dOptions options, Activation activation = Activation::none) {
   return [options, activation](auto x) {
     return conv2d_batch_norm(x[0], x[1], options, x[2], x[3], 0.1, nullptr, activation,
@@ -59,6 +60,7 @@ const Case kCases[] = {
     {{3, 20, 20, 96}, {24, 12, 1, 1}, {.groups = 8}},
     {{2, 9, 9, 12}, {48, 12, 1, 1}, {}},
     {{2, 9, 9, 64}, {32, 64, 1, 1}, {}},
+    {{2, 9, 9, 128}, {64, 128, 1, 1}, {}},
     {{5, 12, 11, 24}, {24, 1, 3, 3}, {.padding = 1, .groups = 24}},
     {{5, 12, 11, 24}, {24, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 24}},
     {{3, 20, 20, 3}, {12, 3, 3, 3}, {.stride = 2, .padding = 1}},
@@ -81,22 +83,22 @@ TEST(Conv2dBatchNorm, AgreesWithTheTwoOpsOnEveryTarget) {
           const auto twice = [](const auto& y, const auto& t) {
             return sum(y * y * y) + sum(t[0] * t[0]);
           };
-          const Derivatives
-              one = differentiate(
-                  [&](const auto& t) {
-                    return twice(conv2d_batch_norm(t[0], t[1], options, t[2], t[3], 1e-5,
-                                                   &one_statistics, activation,
-                                                   adds ? t[4] : Tensor()),
-                                 t);
-                  },
-                  in),
-              two = differentiate(
-                  [&](const auto& t) {
-                    return twice(batch_norm(conv2d(t[0], t[1], {}, options), t[2], t[3], 1e-5,
-                                            &two_statistics, activation, adds ? t[4] : Tensor()),
-                                 t);
-                  },
-                  in);
+          const Derivatives one = differentiate(
+                                [&](const auto&t) {
+                                  return twice(conv2d_batch_norm(t[0], t[1], options, t[2], t[3],
+                                                                 1e-5, &one_statistics, activation,
+                                                                 adds ? t[4] : Tensor()),
+                                               t);
+                                },
+                                in),
+                            two = differentiate(
+                                [&](const auto&t) {
+                                  return twice(batch_norm(conv2d(t[0], t[1], {}, options), t[2],
+                                                          t[3], 1e-5, &two_statistics, activation,
+                                                          adds ? t[4] : Tensor()),
+                                               t);
+                                },
+                                in);
           EXPECT_LT(relative_difference(one.output, two.output), 1e-5);
           EXPECT_LT(relative_difference(one_statistics.mean, two_statistics.mean), 3e-6);
           EXPECT_LT(relative_difference(one_statistics.variance, two_statistics.variance), 3e-6);
@@ -113,7 +115,7 @@ TEST(Conv2dBatchNorm, SameBitsForEveryThreadCount) {
   for (const auto& [x, weight, options] : kCases) {
     SCOPED_TRACE(concat(x, " ", weight));
     const int64_t out = weight[0];
-    const bool own_kernels = weight[2] == 1 && x[-1] != 64;  // not the library
+    const bool own_kernels = weight[2] == 1 && weight[1] < 64;  // not the library
     std::vector<Derivatives> runs;
     for (const int count : {1, 2, 3}) {
       set_threads(count);
@@ -139,9 +141,7 @@ TEST(Conv2dBatchNorm, ErrorsNameShapesAndRule) {
   expect_error([&] { conv2d_batch_norm(x, weight, {}, four, six, 1e-5); },
                {"gamma is [4] f32", "[6]"});
   expect_error(
-      [&] {
-        conv2d_batch_norm(x, weight, {}, six, six, 1e-5, nullptr, Activation::none, x);
-      },
+      [&] { conv2d_batch_norm(x, weight, {}, six, six, 1e-5, nullptr, Activation::none, x); },
       {"residual is [2, 3, 3, 4] f32", "[2, 3, 3, 6]"});
 }
 
