@@ -142,6 +142,14 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                   const BatchStatistics& statistics, Activation activation = Activation::none,
                   const Tensor& residual = {});
+/// batch_norm(conv2d(x, weight, {}, options), ...) by the statistics of this batch, in fewer passes
+/// over memory: those are summed while the convolution's result is in the cache, and its gradient
+/// is made and used in pieces, where the kernels can. Saves that result, and with a residual and an
+/// activation its own.
+Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
+                         const Tensor& gamma, const Tensor& beta, double epsilon,
+                         BatchStatistics* statistics = nullptr,
+                         Activation activation = Activation::none, const Tensor& residual = {});
 /// Normalises every row (last axis) of x [..., features], then scales by gamma and shifts by beta
 /// [features].
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon = 1e-5);

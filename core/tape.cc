@@ -88,6 +88,11 @@ void InputGradients::add(size_t i, Tensor gradient) {
   detail::accumulate(tape_.gradients[s], std::move(gradient));
 }
 
+Tensor InputGradients::take(size_t i) {
+  const int32_t slot = slots_[i];
+  return slot < 0 ? Tensor() : std::exchange(tape_.gradients[static_cast<size_t>(slot)], {});
+}
+
 Tensor InputGradients::in_place_of(const Tensor& output_gradient) {
   return output_gradient.unique() ? output_gradient
                                   : Tensor(output_gradient.shape(), output_gradient.dtype());

@@ -25,6 +25,10 @@ class InputGradients {
   /// Adds the gradient of input `i`, which has that input's shape and dtype. A gradient passed on
   /// unchanged may be the very tensor that came in; it is never written.
   void add(size_t i, Tensor gradient);
+  /// The gradient of input `i` so far, which other ops gave; undefined if none has. It is taken
+  /// out: the caller adds its own, in the place of in_place_of() perhaps, and gives the sum to
+  /// add().
+  Tensor take(size_t i);
   /// A tensor like `output_gradient` to write the gradient of one input to: that very memory when
   /// nobody else holds it, otherwise new memory. An element may be written only when its old value
   /// is no longer needed.

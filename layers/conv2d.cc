@@ -1,6 +1,7 @@
 #include "papilio/layers/conv2d.h"
 
 #include "papilio/layers/dense_init.h"
+#include "papilio/layers/norm.h"
 
 namespace papilio {
 
@@ -48,6 +49,12 @@ Tensor Conv2d::forward(const Tensor& x) {
 Tensor Conv2d::forward(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused) {
   check_input(x);
   return conv2d_fused(x, weight, fused, options_);
+}
+
+Tensor Conv2d::forward(const Tensor& x, BatchNorm2d& norm, const Tensor& residual) {
+  check_input(x);
+  check(!bias_.defined(), "conv2d: a bias before a batch norm is for the two layers one by one");
+  return norm.after_conv(x, weight_, options_, residual);
 }
 
 std::string Conv2d::describe() const {

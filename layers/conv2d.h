@@ -8,6 +8,8 @@
 
 namespace papilio {
 
+class BatchNorm2d;
+
 struct Conv2dLayerOptions {
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;  ///< the same in both directions
   bool bias = true;
@@ -31,6 +33,12 @@ class Conv2d : public Module {
   using Module::operator();
   Tensor operator()(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused) {
     return call(x, [&] { return forward(x, weight, fused); });
+  }
+  /// norm(forward(x), residual), of a layer without a bias and by the statistics of the batch; in
+  /// fewer passes over memory, see conv2d_batch_norm().
+  Tensor forward(const Tensor& x, BatchNorm2d& norm, const Tensor& residual);
+  Tensor operator()(const Tensor& x, BatchNorm2d& norm, const Tensor& residual) {
+    return call(x, [&] { return forward(x, norm, residual); });
   }
   void fields(Fields& f) override { f("weight", weight_), f("bias", bias_); }
   std::string describe() const override;

@@ -11,14 +11,14 @@ Tensor inverse(const Tensor& order) {
   return result;
 }
 
-/// `conv` is a Conv2d, or makes the tensor of one.
-template <class Conv>
-Tensor one_by_one(Conv& conv, BatchNorm2d& norm, Tensor x, const ConvNormInputs& in) {
+/// both(x, residual) is norm(conv(x), residual).
+template <class Both>
+Tensor reordered(const ConvNormInputs& in, Tensor x, const Both& both) {
   if (in.order.defined()) x = gather(x, in.order);
-  if (!in.places.defined()) return norm(conv(x), in.residual);
+  if (!in.places.defined()) return both(x, in.residual);
   const Tensor back = inverse(in.places),
                residual = in.residual.defined() ? gather(in.residual, back) : Tensor();
-  return gather(norm(conv(gather(x, back)), residual), in.places);
+  return gather(both(gather(x, back), residual), in.places);
 }
 
 /// Whether the norm is part of the convolution by this weight and bias here.
@@ -28,6 +28,9 @@ bool folds(const Tensor& weight, const Parameter& bias, const BatchNorm2d& norm,
   return norm.constant() && !CallObserver::watching() && !recorded(inputs) &&
          !norm.wants_gradient(weight, bias);
 }
+
+/// Whether the statistics are those of the batch, and nobody watches the layers.
+bool one_op(const BatchNorm2d& norm) { return !norm.constant() && !CallObserver::watching(); }
 
 Conv2dFusion fusion(const BatchNorm2d& norm, const Tensor& bias, const ConvNormInputs& in) {
   return {
@@ -41,7 +44,11 @@ bool conv_norm_folds() { return !Tape::recording() && !CallObserver::watching();
 Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const ConvNormInputs& in) {
   if (in.places.defined() && !conv.depthwise())
     fail("conv_norm: places are for depthwise convolutions, which ", conv.describe(), " is not");
-  if (!folds(conv.weight(), conv.bias(), norm, x, in)) return one_by_one(conv, norm, x, in);
+  if (!folds(conv.weight(), conv.bias(), norm, x, in))
+    return reordered(in, x, [&](const Tensor& from, const Tensor& residual) {
+      return one_op(norm) && !conv.bias().defined() ? conv(from, norm, residual)
+                                                    : norm(conv(from), residual);
+    });
   const BatchNorm2d::Folded folded = norm.folded(conv.weight(), conv.bias(), in.places);
   return conv(x, folded.weight, fusion(norm, folded.bias, in));
 }
@@ -49,8 +56,11 @@ Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const ConvNor
 Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d& norm,
                  const Tensor& x, const ConvNormInputs& in) {
   check(!in.places.defined(), "conv_norm: places are for depthwise convolutions of a Conv2d");
-  const auto conv = [&](const Tensor& y) { return conv2d(y, weight, {}, options); };
-  if (!folds(weight, {}, norm, x, in)) return one_by_one(conv, norm, x, in);
+  if (!folds(weight, {}, norm, x, in))
+    return reordered(in, x, [&](const Tensor& from, const Tensor& residual) {
+      return one_op(norm) ? norm.after_conv(from, weight, options, residual)
+                          : norm(conv2d(from, weight, {}, options), residual);
+    });
   const BatchNorm2d::Folded folded = norm.folded(weight, {});
   return conv2d_fused(x, folded.weight, fusion(norm, folded.bias, in), options);
 }

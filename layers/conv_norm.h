@@ -1,4 +1,5 @@
-// conv_norm: a convolution and the batch norm behind it, in inference as one convolution.
+// conv_norm: a convolution and the batch norm behind it, in inference as one convolution, in
+// training as one op.
 #pragma once
 
 #include "papilio/layers/conv2d.h"
@@ -18,8 +19,9 @@ struct ConvNormInputs {
 
 /// norm(conv(x), residual). Where the norm's statistics are constants and no gradient is wanted, it
 /// is one convolution by weights w gamma / sqrt(variance + epsilon), which are kept until one of
-/// these is written, and the addition and the activation are made in the same pass. While a
-/// CallObserver watches, the layers run one by one.
+/// these is written, and the addition and the activation are made in the same pass. By the
+/// statistics of the batch it is conv2d_batch_norm(), if there is no bias. While a CallObserver
+/// watches, the layers run one by one.
 Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
                  const ConvNormInputs& inputs = {});
 

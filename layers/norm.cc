@@ -36,17 +36,27 @@ Tensor BatchNorm2d::forward(const Tensor& x, const Tensor& residual) {
   if (!Tape::recording() || frozen())
     return batch_norm(x, weight_, bias_, options_.epsilon,
                       BatchStatistics{.mean = mean_, .variance = variance_}, activation_, residual);
-  const int64_t count = x.numel() / channels_;
-  check(count > 1, "batch_norm: x", x.shape(),
-        " has one value a channel, which has no variance; train on "
-        "larger batches or freeze() the layer");
   BatchStatistics batch;
   Tensor y = batch_norm(x, weight_, bias_, options_.epsilon, &batch, activation_, residual);
-  track(batch, count);
+  track(batch, y.shape());
   return y;
 }
 
-void BatchNorm2d::track(const BatchStatistics& batch, int64_t count) {
+Tensor BatchNorm2d::after_conv(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
+                               const Tensor& residual) {
+  check(!constant(), "batch_norm: after_conv() is for statistics of the batch");
+  BatchStatistics batch;
+  Tensor y = conv2d_batch_norm(x, weight, options, weight_, bias_, options_.epsilon, &batch,
+                               activation_, residual);
+  track(batch, y.shape());
+  return y;
+}
+
+void BatchNorm2d::track(const BatchStatistics& batch, const Shape& x) {
+  const int64_t count = x.numel() / channels_;
+  check(count > 1, "batch_norm: x", x,
+        " has one value a channel, which has no variance; train on "
+        "larger batches or freeze() the layer");
   const double m = options_.momentum,
                unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
   dispatch_real(options_.dtype, "batch_norm", [&]<class T>() {

@@ -31,6 +31,10 @@ class BatchNorm2d : public Module {
   Tensor operator()(const Tensor& x, const Tensor& residual) {
     return call(x, [&] { return forward(x, residual); });
   }
+  /// forward(conv2d(x, weight, {}, options), residual) in fewer passes over memory; only where
+  /// constant() is false.
+  Tensor after_conv(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
+                    const Tensor& residual);
   /// From now on forward() applies the activation, in the same pass over memory: faster than an op
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }
@@ -56,7 +60,8 @@ class BatchNorm2d : public Module {
   Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
 
  private:
-  void track(const BatchStatistics& batch, int64_t count);
+  // Throws Error when x has one value a channel.
+  void track(const BatchStatistics& batch, const Shape& x);
 
   int64_t channels_;
   BatchNormOptions options_;

@@ -148,8 +148,9 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
 Tensor ShuffleBlock::forward(const Tensor& x) {
   if (options_.stride == 1) return branch(x, x);
   // The ReLU after the concatenation changes nothing in the means of what another ReLU gave.
-  const Tensor pooled = avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
-  return concat({pooled, branch(x, {})}, -1);
+  // The branch comes first, so that its convolution adds to the gradient that the pooling gave.
+  const Tensor y = branch(x, {});
+  return concat({avg_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1}), y}, -1);
 }
 
 Tensor ShuffleBlock::branch(const Tensor& x, const Tensor& residual) {

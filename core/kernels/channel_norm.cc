@@ -17,19 +17,21 @@ struct Frame {
   // The longest vector of all targets, so that the target doesn't matter.
   static constexpr int64_t kLanes = 16, kLeastWidth = 4 * kLanes, kMostRepeats = 64;
 
-  Frame(int64_t rows_, int64_t channels_) : rows(rows_), channels(channels_) {
+  // Chunks are multiples of `unit` rows.
+  Frame(int64_t rows_, int64_t channels_, int64_t unit = 1) : rows(rows_), channels(channels_) {
     repeats = kLanes / std::gcd(kLanes, channels);
     while (repeats * channels < kLeastWidth) repeats *= 2;
     if (repeats > rows) repeats = 1;
     const int64_t about = (int64_t{1} << 16) / channels;
     chunk = std::clamp<int64_t>(about / kMostRepeats, 1, 64) * kMostRepeats;
+    chunk = std::max<int64_t>(chunk / unit, 1) * unit;
   }
 
   int64_t chunks() const { return (rows + chunk - 1) / chunk; }
   int64_t width() const { return repeats * channels; }
 
   int64_t rows, channels, chunk;
-  int64_t repeats;  ///< rows of a wide row; divides `chunk`
+  int64_t repeats;  ///< rows of a wide row
 };
 
 /// Statistics [channels] as long as a wide row.
@@ -120,11 +122,18 @@ class ChunkSums {
 
 template <class T>
 void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance) {
-  const Frame f(rows, channels);
+  channel_statistics<T>(rows, channels, x, mean, variance, 1, {});
+}
+
+template <class T>
+void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance,
+                        int64_t unit, const std::function<void(int64_t, int64_t)>& write) {
+  const Frame f(rows, channels, unit);
   const ChunkSums<T> sums(f);
   const ChannelLoop<T> pass = deviations_loop<T>();
   parallel_for(f.chunks(), [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
+      if (write) write(chunk * f.chunk, std::min(f.chunk, rows - chunk * f.chunk));
       Repeated<T> repeated(f);
       ChannelPass<T> p;
       p.x = x, p.mean = repeated(x + chunk * f.chunk * channels);
@@ -206,6 +215,8 @@ void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean,
 
 #define PAPILIO_INSTANTIATE(T)                                                                     \
   template void channel_statistics(int64_t, int64_t, const T*, T*, T*);                            \
+  template void channel_statistics(int64_t, int64_t, const T*, T*, T*, int64_t,                    \
+                                   const std::function<void(int64_t, int64_t)>&);                  \
   template void scale_channels(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, \
                                bool, T*);                                                          \
   template void channel_gradient_sums(int64_t, int64_t, const T*, const T*, const T*, T*, T*,      \

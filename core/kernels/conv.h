@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "papilio/core/memory.h"
@@ -44,6 +45,12 @@ void conv_forward(const ConvShape& shape, const T* x, const T* weight, const Con
 /// Whether conv_forward<float> takes a ConvFusion::order.
 bool conv_takes_order(const ConvShape& shape);
 
+/// conv_forward with nothing fused, and channel_statistics of y, where a kernel of ours runs while
+/// y is still in the cache.
+template <class T>
+void conv_forward_statistics(const ConvShape& shape, const T* x, const T* weight, T* y, T* mean,
+                             T* variance);
+
 /// The weight as the kernel behind conv_forward<float> wants it, for many calls; null when it wants
 /// it as it is.
 std::shared_ptr<const Buffer> conv_pack(const ConvShape& shape, const float* weight,
@@ -51,12 +58,24 @@ std::shared_ptr<const Buffer> conv_pack(const ConvShape& shape, const float* wei
 /// Calls with the same numbers here share what conv_pack() made of a weight.
 std::array<int64_t, 3> conv_packing(const ConvShape& shape, const ConvFusion<float>& fused);
 
-/// dx from dy, as x and y.
+/// dx from dy, as x and y, plus `term`, as dx and perhaps dx itself, or null: only where
+/// conv_adds().
 template <class T>
-void conv_backward_data(const ConvShape& shape, const T* dy, const T* weight, T* dx);
+void conv_backward_data(const ConvShape& shape, const T* dy, const T* weight, T* dx,
+                        const T* term = nullptr);
+/// Whether conv_backward_data<float> takes a term.
+bool conv_adds(const ConvShape& shape);
 /// dweight from x and dy. The gradient of the bias is column_sums of dy.
 template <class T>
 void conv_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dweight);
+
+/// Both gradients at once, of a dy that is computed in pieces, which stay in the cache and are
+/// written nowhere else: only where conv_backward_in_pieces(). dy(first, count, to) writes pixels
+/// first .. first + count - 1 of it, on several threads.
+using DyPieces = std::function<void(int64_t first, int64_t count, float* to)>;
+void conv_backward(const ConvShape& shape, const float* x, const float* weight, const DyPieces& dy,
+                   float* dx, const float* term, float* dweight);
+bool conv_backward_in_pieces(const ConvShape& shape);
 
 /// The same by oneDNN.
 void conv_forward_onednn(const ConvShape& shape, const float* x, const float* weight,

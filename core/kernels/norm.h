@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace papilio::kernels {
 
@@ -14,6 +15,13 @@ namespace papilio::kernels {
 /// the mean is far larger than the deviation.
 template <class T>
 void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance);
+/// The same of rows that are computed meanwhile: write(first, count) is called before rows first ..
+/// first + count - 1 are read, which are still in the cache then, `unit` rows or a multiple of it,
+/// on several threads. rows is a multiple of `unit`.
+template <class T>
+void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* variance,
+                        int64_t unit,
+                        const std::function<void(int64_t first, int64_t count)>& write);
 
 /// y = (x - mean) factor + shift + residual, then max(y, 0) with `relu`. `shift` and `residual` may
 /// be null.

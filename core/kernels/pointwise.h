@@ -19,8 +19,11 @@ Buffer pointwise_pack(const PointwiseShape& shape, const float* weight);
 void pointwise_forward(const PointwiseShape& shape, const float* x, const Buffer& packed,
                        const ConvFusion<float>& fused, float* y);
 void pointwise_backward_data(const PointwiseShape& shape, const float* dy, const float* weight,
-                             float* dx);
+                             float* dx, const float* term);
 void pointwise_backward_weight(const PointwiseShape& shape, const float* x, const float* dy,
                                float* dweight);
+/// As conv_backward.
+void pointwise_backward(const PointwiseShape& shape, const float* x, const float* weight,
+                        const DyPieces& dy, float* dx, const float* term, float* dweight);
 
 }  // namespace papilio::kernels

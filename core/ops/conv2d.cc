@@ -5,6 +5,7 @@
 #include "papilio/core/kernels/conv.h"
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/ops/normalised.h"
 #include "papilio/core/saved.h"
 
 namespace papilio {
@@ -94,6 +95,44 @@ const T* data_or_null(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
+/// The gradient of input 0: added to what other ops gave, where the kernel can.
+template <class T>
+class InputGradient {
+ public:
+  InputGradient(const kernels::ConvShape& s, const Shape& shape, InputGradients& gradients)
+      : gradients_(gradients) {
+    if (std::is_same_v<T, float> && kernels::conv_adds(s)) term_ = gradients.take(0);
+    sum_ = term_.defined() ? InputGradients::in_place_of(term_)
+                           : Tensor(shape, std::is_same_v<T, float> ? DType::f32 : DType::f64);
+  }
+  const T* term() const { return data_or_null<T>(term_); }
+  T* data() { return sum_.mutable_data<T>(); }
+  void give() {
+    term_ = {};
+    gradients_.add(0, std::move(sum_));
+  }
+
+ private:
+  InputGradients& gradients_;
+  Tensor term_, sum_;
+};
+
+template <class T>
+void add_input_gradient(const kernels::ConvShape& s, const Saved& x, const Tensor& weight,
+                        const Tensor& dy, InputGradients& gradients) {
+  InputGradient<T> of_x(s, x.shape(), gradients);
+  kernels::conv_backward_data<T>(s, dy.data<T>(), weight.data<T>(), of_x.data(), of_x.term());
+  of_x.give();
+}
+
+template <class T>
+void add_weight_gradient(const kernels::ConvShape& s, const Saved& x, const Tensor& weight,
+                         const Tensor& dy, InputGradients& gradients) {
+  Tensor dw(weight.shape(), weight.dtype());
+  kernels::conv_backward_weight<T>(s, x.get().data<T>(), dy.data<T>(), dw.mutable_data<T>());
+  gradients.add(1, std::move(dw));
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -104,28 +143,96 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   Tensor y = dispatch_real(x.dtype(), "conv2d", [&]<class T>() {
     return convolved<T>(s, x, weight, {.bias = data_or_null<T>(bias)}, keep);
   });
-  record(
-      "conv2d", y, {&x, &weight, &bias},
-      [x = Saved(x), weight, s](const Tensor& dy, InputGradients& gradients) {
-        dispatch_real(dy.dtype(), "conv2d", [&]<class T>() {
-          if (gradients.needs(0)) {
-            Tensor dx(x.shape(), dy.dtype());
-            kernels::conv_backward_data<T>(s, dy.data<T>(), weight.data<T>(), dx.mutable_data<T>());
-            gradients.add(0, std::move(dx));
-          }
-          if (gradients.needs(1)) {
-            Tensor dw(weight.shape(), weight.dtype());
-            kernels::conv_backward_weight<T>(s, x.get().data<T>(), dy.data<T>(),
-                                             dw.mutable_data<T>());
-            gradients.add(1, dw);
-          }
-          if (gradients.needs(2)) {
-            Tensor db({s.out}, dy.dtype());
-            kernels::column_sums<T>(dy.numel() / s.out, s.out, dy.data<T>(), db.mutable_data<T>());
-            gradients.add(2, db);
-          }
-        });
-      });
+  record("conv2d", y, {&x, &weight, &bias},
+         [x = Saved(x), weight, s](const Tensor& dy, InputGradients& gradients) {
+           dispatch_real(dy.dtype(), "conv2d", [&]<class T>() {
+             if (gradients.needs(0)) add_input_gradient<T>(s, x, weight, dy, gradients);
+             if (gradients.needs(1)) add_weight_gradient<T>(s, x, weight, dy, gradients);
+             if (gradients.needs(2)) {
+               Tensor db({s.out}, dy.dtype());
+               kernels::column_sums<T>(dy.numel() / s.out, s.out, dy.data<T>(),
+                                       db.mutable_data<T>());
+               gradients.add(2, db);
+             }
+           });
+         });
+  return y;
+}
+
+namespace {
+
+/// What conv2d_batch_norm() keeps for its backward function.
+struct ConvNormed {
+  kernels::ConvShape shape;
+  Saved x;
+  Tensor weight;
+  detail::Normalised norm;
+};
+
+template <class T>
+void backward(const ConvNormed& n, const Tensor& dy, InputGradients& gradients) {
+  const kernels::ConvShape& s = n.shape;
+  const int64_t pixels = dy.numel() / s.out;
+  const bool of_x = gradients.needs(0), of_weight = gradients.needs(1),
+             of_residual = gradients.needs(4),
+             in_pieces = std::is_same_v<T, float> && of_x && of_weight &&
+                         kernels::conv_backward_in_pieces(s),
+             whole = (of_x || of_weight) && !in_pieces;
+  const bool gated = n.norm.y.defined();
+  const Tensor place =
+      gated || (whole && !of_residual) ? InputGradients::in_place_of(dy) : Tensor();
+  const detail::NormGradient<T> norm(n.norm, dy,
+                                     {.x = of_x || of_weight,
+                                      .parameters = gradients.needs(2) || gradients.needs(3),
+                                      .residual = of_residual},
+                                     place);
+  if (in_pieces) {
+    if constexpr (std::is_same_v<T, float>) {
+      Tensor dw(n.weight.shape(), n.weight.dtype());
+      InputGradient<T> input(s, n.x.shape(), gradients);
+      kernels::conv_backward(
+          s, n.x.get().data<T>(), n.weight.data<T>(),
+          [&](int64_t first, int64_t count, float* to) { norm.x(first, count, to); }, input.data(),
+          input.term(), dw.mutable_data<T>());
+      input.give();
+      gradients.add(1, std::move(dw));
+    }
+  }
+  if (whole) {
+    Tensor dz = of_residual ? Tensor(dy.shape(), dy.dtype()) : place;
+    norm.x(0, pixels, dz.mutable_data<T>());
+    if (of_x) add_input_gradient<T>(s, n.x, n.weight, dz, gradients);
+    if (of_weight) add_weight_gradient<T>(s, n.x, n.weight, dz, gradients);
+  }
+  gradients.add(2, norm.gamma());
+  gradients.add(3, norm.beta());
+  if (of_residual) gradients.add(4, norm.residual());
+}
+
+}  // namespace
+
+Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
+                         const Tensor& gamma, const Tensor& beta, double epsilon,
+                         BatchStatistics* statistics, Activation activation,
+                         const Tensor& residual) {
+  const kernels::ConvShape s = conv_shape(x, weight, {}, options);
+  const detail::NormEnd end{.activation = activation, .residual = residual};
+  const Tensor z({s.batch, s.out_height(), s.out_width(), s.out}, x.dtype());
+  detail::check_batch_norm(z, gamma, beta, epsilon, end);
+  const BatchStatistics own{.mean = Tensor({s.out}, x.dtype()),
+                            .variance = Tensor({s.out}, x.dtype())};
+  dispatch_real(x.dtype(), "conv2d_batch_norm", [&]<class T>() {
+    Tensor y = z, mean = own.mean, variance = own.variance;
+    kernels::conv_forward_statistics<T>(s, x.data<T>(), weight.data<T>(), y.mutable_data<T>(),
+                                        mean.mutable_data<T>(), variance.mutable_data<T>());
+  });
+  auto [y, norm] = detail::normalise(z, gamma, beta, epsilon, own, true, end);
+  record("conv2d_batch_norm", y, {&x, &weight, &gamma, &beta, &residual},
+         [n = ConvNormed{s, x, weight, norm}](const Tensor& dy, InputGradients& gradients) {
+           dispatch_real(dy.dtype(), "conv2d_batch_norm",
+                         [&]<class T>() { backward<T>(n, dy, gradients); });
+         });
+  if (statistics) *statistics = own;
   return y;
 }
 

@@ -163,6 +163,26 @@ void expect_like_reference(const ConvShape& s) {
   expect_near("dweight", ours.dweight, expected.dweight);
 }
 
+// In place, and to an array that stays as it is; in groups, and without.
+TEST_F(Conv, AddsToAGradient) {
+  for (const ConvShape& s : {pointwise(3, 7, 8, 12, 3), pointwise(3, 7, 8, 3, 12),
+                             pointwise(2, 9, 1, 12, 24), pointwise(3, 7, 1, 96, 32)})
+    for (const std::string& target : simd_targets()) {
+      SCOPED_TRACE(concat(target, " ", s.in, " ", s.out));
+      set_simd_target(target);
+      ASSERT_TRUE(conv_adds(s));
+      const Arrays in(s);
+      std::vector<float> expected(in.x.size()), apart(in.x.size()), in_place = in.x;
+      conv_backward_data_reference<float>(s, in.dy.data(), in.weight.data(), expected.data());
+      for (size_t i = 0; i < in.x.size(); ++i) expected[i] += in.x[i];
+      for (auto* dx : {&apart, &in_place})
+        conv_backward_data<float>(s, in.dy.data(), in.weight.data(), dx->data(),
+                                  dx == &apart ? in.x.data() : dx->data());
+      expect_near("apart", apart, expected);
+      expect_near("in place", in_place, expected);
+    }
+}
+
 TEST_F(Conv, GroupedPointwiseAgreesWithReferenceOnEveryTarget) {
   for (const std::string& target : simd_targets()) {
     set_simd_target(target);
