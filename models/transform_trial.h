@@ -37,6 +37,10 @@ class TransformTrial : public optim::Trial {
   /// to three tenths and all of them; 3 to 5: L-BFGS.
   double advance(const std::function<bool()>& stopped) override;
 
+  std::unique_ptr<optim::Trial> clone() const override {
+    return std::make_unique<TransformTrial>(*this);
+  }
+
   const FitModel& model() const { return model_; }
   const std::vector<double>& twiddles() const { return x_; }
   const std::vector<std::vector<int64_t>>& permutations() const { return permutations_; }

@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "papilio/core/config.h"
 #include "papilio/core/file.h"
+#include "papilio/core/log.h"
 #include "papilio/core/threads.h"
 
 namespace papilio::optim {
@@ -43,8 +45,15 @@ class Search {
     std::vector<std::thread> threads;
     for (int i = 0; i < options_.workers; ++i)
       threads.emplace_back([this] {
-        set_threads(1);
-        work();
+        try {
+          set_threads(1);
+          work();
+        } catch (...) {
+          const std::lock_guard lock(mutex_);
+          if (!failure_) failure_ = std::current_exception();
+          done_ = true;
+        }
+        changed_.notify_all();
       });
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
@@ -75,30 +84,31 @@ class Search {
       entry->running = true;
       ++running_;
       lock.unlock();
-      const std::optional<double> loss = advance(*entry);
+      const double loss = advance(*entry);
       lock.lock();
       entry->running = false;
       --running_;
-      if (loss && !stopped()) record(*entry, *loss);
+      if (!stopped()) record(*entry, loss);
       changed_.notify_all();
     }
   }
 
   // One rung further, after those that were trained before an interruption.
-  std::optional<double> advance(Entry& entry) {
-    try {
-      const auto stop = [this] { return stopped(); };
-      if (!entry.trial) {
-        entry.trial = make_(entry.number);
-        for (size_t i = 0; i < entry.losses.size() && !stopped(); ++i) entry.trial->advance(stop);
-      }
-      const double loss = entry.trial->advance(stop);
-      return std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
-    } catch (...) {
+  double advance(Entry& entry) {
+    const auto stop = [this] { return stopped(); };
+    if (!entry.trial) retrain(entry, entry.losses.size(), stop);
+    const double loss = entry.trial->advance(stop);
+    return std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
+  }
+
+  // The first `rungs` of those that were trained before an interruption.
+  void retrain(Entry& entry, size_t rungs, const std::function<bool()>& stop) {
+    entry.trial = make_(entry.number);
+    for (size_t i = 0; i < rungs && !stop(); ++i) {
+      entry.trial->advance(stop);
+      if (stop()) return;
       const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-      done_ = true;
-      return {};
+      keep_if_best(entry, entry.losses[i]);
     }
   }
 
@@ -106,9 +116,18 @@ class Search {
     entry.losses.push_back(loss);
     ++advances_;
     best_ = std::min(best_, loss);
+    keep_if_best(entry, loss);
     if (loss <= options_.target) done_ = true;
     if (options_.progress) options_.progress({std::ssize(entries_), advances_, best_, seconds()});
     if (seconds() > saved_ + 1) save();
+  }
+
+  // Trials go on, and a rung that is cut short may leave them anywhere: so the best is a copy.
+  void keep_if_best(const Entry& entry, double loss) {
+    if (loss >= kept_loss_) return;
+    kept_ = entry.trial->clone();
+    kept_number_ = entry.number;
+    kept_loss_ = loss;
   }
 
   // Trials that may go on from `rung`, as one of the best of all that ended it.
@@ -153,21 +172,27 @@ class Search {
     HalvingResult result{.trial = nullptr,
                          .begun = std::ssize(entries_),
                          .advances = advances_,
-                         .seconds = seconds(),
-                         .interrupted = interrupted_};
-    Entry* best = nullptr;
-    for (const auto& entry : entries_)
-      if (!entry->losses.empty() && (best == nullptr || entry->loss() < best->loss()))
-        best = entry.get();
-    if (best == nullptr) return result;
-    if (!best->trial) {
-      best->trial = make_(best->number);
-      for (size_t i = 0; i < best->losses.size(); ++i) best->trial->advance([] { return false; });
-    }
-    result.number = best->number;
-    result.loss = best->loss();
-    result.trial = std::move(best->trial);
+                         .seconds = seconds()};
+    if (kept_loss_ > best_) retrain_best();
+    result.interrupted = interrupted_;
+    result.trial = std::move(kept_);
+    result.number = kept_number_;
+    result.loss = kept_loss_;
     return result;
+  }
+
+  // It was trained before an interruption, and not needed again since.
+  void retrain_best() {
+    const auto stop = [this] {
+      if (options_.stop && options_.stop()) interrupted_ = true;
+      return interrupted_.load();
+    };
+    for (const auto& entry : entries_) {
+      const auto at = std::ranges::find(entry->losses, best_);
+      if (at == entry->losses.end()) continue;
+      retrain(*entry, static_cast<size_t>(at - entry->losses.begin()) + 1, stop);
+      return;
+    }
   }
 
   void save() {
@@ -181,24 +206,30 @@ class Search {
     }
     const Config state = {
         {"key", options_.state_key}, {"seconds", seconds()}, {"losses", std::move(trials)}};
-    write_file(options_.state_file, state.dump() + "\n");
+    try {
+      write_file(options_.state_file, state.dump() + "\n");
+    } catch (const Error& e) {
+      if (!std::exchange(warned_, true))
+        logging::warning(concat("search: ", e.what(), "; an interruption will lose it"));
+    }
   }
 
   void restore() {
-    const Config state = [&] {
-      try {
-        return Config::parse(read_file(options_.state_file));
-      } catch (const Error& e) {
-        fail("search: ", options_.state_file, ": ", e.what(), "; remove it to begin anew");
-      }
-    }();
-    check(state.get("key", "") == options_.state_key, "search: ", options_.state_file,
-          " is of another search; remove it to begin anew");
+    try {
+      restore(Config::parse(read_file(options_.state_file)));
+    } catch (const Error& e) {
+      fail("search: ", options_.state_file, ": ", e.what(), "; remove it to begin anew");
+    }
+  }
+  void restore(const Config& state) {
+    check(state.get("key", "") == options_.state_key, "it is of another search");
     earlier_ = state.at("seconds").as_double();
     for (const Config& losses : state.at("losses").as_array()) {
       entries_.push_back(std::make_unique<Entry>());
       Entry& entry = *entries_.back();
       entry.number = std::ssize(entries_) - 1;
+      check(std::ssize(losses.as_array()) <= options_.rungs, "trial ", entry.number, " has ",
+            losses.as_array().size(), " losses, of ", options_.rungs, " rungs");
       for (const Config& loss : losses.as_array()) {
         entry.losses.push_back(loss.is_null() ? std::numeric_limits<double>::infinity()
                                               : loss.as_double());
@@ -218,6 +249,10 @@ class Search {
   std::vector<std::unique_ptr<Entry>> entries_;
   int64_t running_ = 0, advances_ = 0;
   double best_ = std::numeric_limits<double>::infinity();
+  std::unique_ptr<Trial> kept_;  // the best that is in memory
+  int64_t kept_number_ = -1;
+  double kept_loss_ = std::numeric_limits<double>::infinity();
+  bool warned_ = false;
   std::atomic<bool> done_ = false, interrupted_ = false;
   std::exception_ptr failure_;
 };

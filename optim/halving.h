@@ -17,6 +17,8 @@ class Trial {
   /// Trains up to the end of the next rung and returns the loss there; infinite or NaN is a
   /// failure. Once `stopped` is true it may return anything at once.
   virtual double advance(const std::function<bool()>& stopped) = 0;
+  /// A copy that later rungs leave alone: the search keeps one of the best.
+  virtual std::unique_ptr<Trial> clone() const = 0;
 };
 
 struct HalvingProgress {
@@ -41,8 +43,11 @@ struct HalvingOptions {
 };
 
 struct HalvingResult {
-  std::unique_ptr<Trial> trial;  ///< of the lowest loss; null when none ended a rung
-  int64_t number = -1;           ///< of that trial
+  /// As it was at the end of the rung with the lowest loss. Null when no rung ended with a finite
+  /// loss. When `stop` leaves no time to train that trial again after an interruption, the best of
+  /// what was trained since then, or null.
+  std::unique_ptr<Trial> trial;
+  int64_t number = -1;  ///< of that trial
   double loss = std::numeric_limits<double>::infinity();
   int64_t begun = 0, advances = 0;
   double seconds = 0;        ///< with those of the interrupted searches before
@@ -53,7 +58,8 @@ struct HalvingResult {
 /// an interrupted search goes on from its state file: the trials that are needed again are trained
 /// again. A free worker takes the highest rung that has a trial to promote, else a new trial. Which
 /// trial is promoted depends on which others have ended by then, and so on the speed of the
-/// machine. Exceptions of trials end the search and are rethrown.
+/// machine. Exceptions of trials, `stop` and `progress` end the search and are rethrown; a state
+/// file that can't be written is a warning in the log.
 HalvingResult search_by_halving(const std::function<std::unique_ptr<Trial>(int64_t number)>& make,
                                 const HalvingOptions& options);
 
