@@ -179,13 +179,14 @@ ButterflyFit search(const Tensor& matrix, const ButterflyFitOptions& options) {
     if (best.relative_error <= kExact || estimate >= 0.9 * best.relative_error) break;
     const auto result = target.fit(candidates[i].index);
     error = result.distance.relative();
-    if (error >= best.relative_error) continue;
+    if (!(error < best.relative_error)) continue;  // NaN is no better
     best.relative_error = error;
     best.lower_bound = factorize::lower_bound(result.distance, result.kept);
     best.twiddle = result.twiddle;
     best.permutation = name;
     best.index = candidates[i].index;
   }
+  check(best.twiddle.defined(), "fit_butterfly: no permutation gave a finite error");
   return best;
 }
 

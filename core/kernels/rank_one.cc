@@ -127,7 +127,8 @@ Energy iterate(const PlanarBlock& m, double* u, double* v, double* w) {
     whole += square;
     if (square > longest) longest = square, first = row;
   }
-  if (!(whole > 1e-250)) {  // below the range where squares of squares still are numbers
+  // |M* u|^2, the square of that of a row, has to be a normal number: of one row in 10,000 too.
+  if (!(whole > 1e-140)) {
     std::fill_n(u, kParts * m.rows, 0.0);
     std::fill_n(v, vector, 0.0);
     return {0, 0};

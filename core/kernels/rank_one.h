@@ -23,7 +23,7 @@ struct Energy {
 /// M ~ u v (no conjugate) with u [rows] and v [pitch]: real parts, then imaginary ones if M has
 /// any, at u + rows and v + pitch. By power iteration that begins at the longest row and ends when
 /// half a step adds less than 1e-15 of the energy, or after 200 steps; one step when M has rank
-/// one. |u| = |v|. Zero when the energy is below 1e-250. `work` has room for 2 pitch numbers.
+/// one. |u| = |v|. Zero when the energy is below 1e-140. `work` has room for 2 pitch numbers.
 Energy rank_one(const PlanarBlock& m, double* u, double* v, double* work);
 
 /// Sum over j of |a_j - sum over k of x_k y[k][j]|^2, j < count, k < rank; x [rank], y rows `pitch`

@@ -27,7 +27,7 @@ struct Fitted {
   std::vector<Complex> m, u, v;
   Energy energy;
 
-  Fitted(int64_t r, int64_t c, bool complex, double noise)
+  Fitted(int64_t r, int64_t c, bool complex, double noise, double size = 1)
       : rows(r), columns(c), padded_rows((r + 3) / 4 * 4), pitch((c + 7) / 8 * 8) {
     const Rng rng(1);
     const auto number = [&](uint64_t i) {
@@ -39,8 +39,9 @@ struct Fitted {
     std::fill_n(planes.as<double>(), 2 * plane, 0.0);
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) {
-        m.push_back(number(static_cast<uint64_t>(i)) * number(static_cast<uint64_t>(1000 + j)) +
-                    noise * number(static_cast<uint64_t>(10000 + i * columns + j)));
+        m.push_back(size *
+                    (number(static_cast<uint64_t>(i)) * number(static_cast<uint64_t>(1000 + j)) +
+                     noise * number(static_cast<uint64_t>(10000 + i * columns + j))));
         planes.as<double>()[i * pitch + j] = m.back().real();
         planes.as<double>()[plane + i * pitch + j] = m.back().imag();
       }
@@ -78,6 +79,22 @@ TEST_F(RankOne, ApproximatesOnEveryTarget) {
           for (const Complex& z : f.v) v += std::norm(z);
           EXPECT_NEAR(u / v, 1, 1e-12);
         }
+  }
+}
+
+// Squares of squares leave the range of the numbers long before the squares do.
+TEST_F(RankOne, SmallBlocksAreApproximatedOrZero) {
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    for (const bool complex : {false, true})
+      for (int power = -60; power >= -160; power -= 2) {
+        const Fitted f(33, 7, complex, 1, std::pow(10.0, power));
+        const bool zero = f.energy.whole == 0;
+        EXPECT_EQ(zero, power < -70) << power;
+        for (const std::vector<Complex>& vector : {f.u, f.v})
+          for (const Complex& z : vector) EXPECT_TRUE(zero ? z == 0.0 : std::isfinite(std::abs(z)));
+        EXPECT_NEAR(zero ? 0 : f.error(), f.energy.whole - f.energy.kept, 1e-12 * f.energy.whole);
+      }
   }
 }
 
