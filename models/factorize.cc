@@ -1,15 +1,17 @@
 #include "papilio/models/factorize.h"
 
+#include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <complex>
+#include <limits>
 
 #include "papilio/core/threads.h"
 #include "papilio/layers/butterfly.h"
 #include "papilio/layers/closed_form.h"
 #include "papilio/layers/convolutions.h"
 #include "papilio/layers/permutation.h"
-#include "papilio/layers/product.h"
 #include "papilio/layers/resize.h"
 #include "papilio/layers/twiddle.h"
 #include "papilio/models/transform_trial.h"
@@ -21,10 +23,18 @@ using Complex = std::complex<double>;
 using models::FitModel;
 using models::TransformTrial;
 
-double squared_norm(const Tensor& c128) {
-  double sum = 0;
-  for (const Complex& z : c128.span<Complex>()) sum += std::norm(z);
-  return sum;
+double norm(const Tensor& c128) {
+  double largest = 0, sum = 0;
+  for (const Complex& z : c128.span<Complex>())
+    largest = std::max({largest, std::abs(z.real()), std::abs(z.imag())});
+  if (largest == 0) return 0;
+  for (const Complex& z : c128.span<Complex>()) sum += std::norm(z / largest);
+  return largest * std::sqrt(sum);
+}
+
+// Of an average one.
+double column_norm(const Tensor& c128) {
+  return norm(c128) / std::sqrt(static_cast<double>(c128.dim(1)));
 }
 
 Tensor as_complex(const Tensor& x) {
@@ -53,16 +63,10 @@ void measure(StructuredLinear& layer, const Tensor& matrix, FactorizeReport& rep
   Complex* d = difference.mutable_data<Complex>();
   const Complex* t = target.data<Complex>();
   for (int64_t i = 0; i < target.numel(); ++i) d[i] -= t[i];
-  const double error = std::sqrt(squared_norm(difference)), norm = std::sqrt(squared_norm(target));
+  const double error = norm(difference), whole = norm(target);
   report.rmse = error / std::sqrt(static_cast<double>(target.numel()));
-  report.relative_error = norm > 0 ? error / norm : error;
+  report.relative_error = whole > 0 ? error / whole : error;
   report.parameters = layer.parameter_count();
-}
-
-int64_t multiplications(const FitModel& model) {
-  int64_t blocks = 0;
-  for (const models::FitStage& stage : model.stages) blocks += stage.nblocks;
-  return blocks * log2_exact(model.n) * model.n / 2 * 4 * (model.complex ? 4 : 1);
 }
 
 struct Problem {
@@ -88,10 +92,9 @@ Problem problem_of(const Tensor& matrix, const FactorizeOptions& options) {
                   .tolerance = options.tolerance,
                   .real = is_real(matrix.dtype()),
                   .single = real_of(options.dtype) == DType::f32};
-  const double column =
-      std::sqrt(squared_norm(problem.target) / static_cast<double>(matrix.dim(1)));
+  const double column = column_norm(problem.target);
   if (column > 0) problem.scale = std::exp2(std::round(std::log2(column)));
-  if (options.tolerance == 0) problem.tolerance = (problem.single ? 2e-7 : 1e-12) * column;
+  if (options.tolerance == 0) problem.tolerance = default_tolerance(matrix, options.dtype);
   Complex* entries = problem.target.mutable_data<Complex>();
   for (int64_t i = 0; i < matrix.numel(); ++i) entries[i] /= problem.scale;
   return problem;
@@ -103,7 +106,26 @@ void finish(const Problem& problem, Factorization& found) {
   found.report.reached = found.report.rmse <= problem.tolerance;
 }
 
-optim::HalvingOptions search_options(const Problem& problem) {
+// Of what the losses in a state file depend on: a hash of the entries, and the models.
+std::string key_of(const Problem& problem, const models::FitProblem& fit) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](double x) {  // FNV-1a by words; turned, as products carry upwards only
+    hash = std::rotl((hash ^ std::bit_cast<uint64_t>(x)) * 0x100000001b3, 32);
+  };
+  for (const Complex& z : as_complex(problem.matrix).span<Complex>()) add(z.real()), add(z.imag());
+  std::string key = concat(problem.options.permutation_search, " ", fit.seed, " ",
+                           text(problem.matrix), " ", hash);
+  for (const FitModel& model : fit.models) {
+    key += concat("; ", model.n, model.complex ? " complex" : "", model.tied ? " tied" : "",
+                  model.real_part ? " real part" : "", model.single ? " single" : "");
+    for (const models::FitStage& stage : model.stages)
+      key += concat(", ", stage.nblocks, stage.increasing_stride ? " increasing" : "",
+                    stage.permuted ? " permuted" : "", stage.whole_first ? " whole first" : "");
+  }
+  return key;
+}
+
+optim::HalvingOptions search_options(const Problem& problem, const models::FitProblem& fit) {
   const FactorizeOptions& options = problem.options;
   optim::HalvingOptions search;
   search.trials = options.trials > 0 ? options.trials : 96;
@@ -112,9 +134,7 @@ optim::HalvingOptions search_options(const Problem& problem) {
   search.target = problem.loss();
   if (options.budget_seconds > 0) search.budget_seconds = options.budget_seconds;
   search.state_file = options.state_file;
-  search.state_key =
-      concat(options.model, " ", options.permutation_search, " ", options.seed, " ",
-             text(problem.matrix), " ", problem.single, " ", squared_norm(problem.target));
+  if (!options.state_file.empty()) search.state_key = key_of(problem, fit);
   search.stop = options.stop;
   if (options.progress)
     search.progress = [&problem](optim::HalvingProgress progress) {
@@ -124,38 +144,45 @@ optim::HalvingOptions search_options(const Problem& problem) {
   return search;
 }
 
+std::vector<FitModel> models_of(const Problem& problem) {
+  return models::fit_models(problem.options.model, problem.matrix.dim(1), problem.matrix.dim(0),
+                            problem.real, problem.single);
+}
+
+// Without a layer when no trial ended a rung.
 Factorization by_gradient(const Problem& problem) {
   const FactorizeOptions& options = problem.options;
-  const int64_t out = problem.matrix.dim(0), in = problem.matrix.dim(1);
-  const models::FitProblem fit = {
-      .target = problem.target,
-      .real = problem.real,
-      .learned = options.permutation_search == "learned",
-      .loss = problem.loss(),
-      .seed = options.seed,
-      .models = models::fit_models(options.model, in, out, problem.real, problem.single)};
+  const models::FitProblem fit = {.target = problem.target,
+                                  .real = problem.real,
+                                  .learned = options.permutation_search == "learned",
+                                  .loss = problem.loss(),
+                                  .seed = options.seed,
+                                  .models = models_of(problem)};
   const optim::HalvingResult found = optim::search_by_halving(
       [&](int64_t number) { return std::make_unique<TransformTrial>(fit, number); },
-      search_options(problem));
-  check(found.trial != nullptr, found.interrupted
-                                    ? "factorize: interrupted before the first trial ended"
-                                    : "factorize: no trial ended within the budget; raise it");
+      search_options(problem, fit));
+  Factorization result;
+  FactorizeReport& report = result.report;
+  report.method = "gradient";
+  report.model = options.model;
+  report.permutation_search = options.permutation_search;
+  report.seconds = found.seconds;
+  report.trials = found.begun;
+  report.interrupted = found.interrupted;
+  report.rmse = report.relative_error = std::numeric_limits<double>::infinity();
+  if (!found.trial) return result;
 
   const auto& trial = static_cast<const TransformTrial&>(*found.trial);
   const FitModel& model = trial.model();
-  Factorization result;
-  result.layer = std::make_unique<Product>(
-      model.layer(trial.twiddles(), trial.permutations(), in, out, !problem.real, problem.scale));
-  FactorizeReport& report = result.report;
-  report.method = "gradient";
+  auto layer = std::make_unique<Product>(model.layer(trial.twiddles(), trial.permutations(),
+                                                     problem.matrix.dim(1), problem.matrix.dim(0),
+                                                     !problem.real, problem.scale));
+  report.multiplications = multiplications(*layer);
+  result.layer = std::move(layer);
   report.model = name_of(model, options.model);
   for (const auto& v : trial.permutations())
     if (!v.empty()) report.permutations.push_back(v);
-  report.permutation_search = report.permutations.empty() ? "none" : options.permutation_search;
-  report.seconds = found.seconds;
-  report.multiplications = multiplications(model);
-  report.trials = found.begun;
-  report.interrupted = found.interrupted;
+  if (report.permutations.empty()) report.permutation_search = "none";
   finish(problem, result);
   return result;
 }
@@ -171,7 +198,7 @@ bool is_toeplitz(const Tensor& c128, bool circulant) {
   return true;
 }
 
-std::unique_ptr<StructuredLinear> toeplitz_layer(const Problem& problem) {
+std::unique_ptr<Product> toeplitz_layer(const Problem& problem) {
   const bool circular = is_toeplitz(problem.target, true);
   if (!circular && !is_toeplitz(problem.target, false)) return nullptr;
   const DType real = problem.single ? DType::f32 : DType::f64;
@@ -182,7 +209,7 @@ std::unique_ptr<StructuredLinear> toeplitz_layer(const Problem& problem) {
   return std::make_unique<Product>(toeplitz(column, reshape(slice(m, 0, 0, 1), {columns})));
 }
 
-std::unique_ptr<StructuredLinear> butterfly_layer(const Problem& problem, FactorizeReport& report) {
+std::unique_ptr<Product> butterfly_layer(const Problem& problem, FactorizeReport& report) {
   const ButterflyFit fit = fit_butterfly(problem.matrix);
   const DType real = problem.single ? DType::f32 : DType::f64;
   const DType dtype = problem.real ? real : complex_of(real);
@@ -192,7 +219,6 @@ std::unique_ptr<StructuredLinear> butterfly_layer(const Problem& problem, Factor
   parts.push_back(std::make_unique<Butterfly>(
       Butterfly::from_twiddle(fit.n, fit.rows, fit.twiddle.to(dtype), fit.increasing_stride)));
   report.permutations = {fit.index};
-  report.multiplications = fit.twiddle.numel() * (problem.real ? 1 : 4);
   return std::make_unique<Product>(dtype, std::move(parts));
 }
 
@@ -203,15 +229,14 @@ Factorization in_closed_form(const Problem& problem) {
   FactorizeReport& report = result.report;
   report.method = "closed-form";
   report.permutation_search = "none";
-  result.layer = toeplitz_layer(problem);
-  if (result.layer) {
-    report.model = "bb";
-    report.multiplications = result.layer->cost({problem.matrix.dim(1)}).flops / 28 * 16;
-  } else {
-    report.model = "bp";
+  std::unique_ptr<Product> layer = toeplitz_layer(problem);
+  report.model = layer ? "bb" : "bp";
+  if (!layer) {
     report.permutation_search = "enumerated";
-    result.layer = butterfly_layer(problem, report);
+    layer = butterfly_layer(problem, report);
   }
+  report.multiplications = multiplications(*layer);
+  result.layer = std::move(layer);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   finish(problem, result);
   return result;
@@ -232,14 +257,32 @@ Factorization factorize(const Tensor& matrix, const FactorizeOptions& options) {
             options.workers >= 0,
         "factorize: tolerance, trials, budget_seconds and workers must not be negative");
   const Problem problem = problem_of(matrix, options);
+  models_of(problem);  // throws for unknown ones, though the closed form takes none
   if (method == "gradient") return by_gradient(problem);
   Factorization closed = in_closed_form(problem);
   if (method == "closed-form" || closed.report.reached) return closed;
   Factorization learned = by_gradient(problem);
-  Factorization& better = learned.report.rmse < closed.report.rmse ? learned : closed;
+  const bool keep = !learned.layer || std::isnan(learned.report.rmse) ||
+                    closed.report.rmse <= learned.report.rmse;
+  Factorization& better = keep ? closed : learned;
   better.report.seconds = closed.report.seconds + learned.report.seconds;
+  better.report.trials = learned.report.trials;
   better.report.interrupted = learned.report.interrupted;
   return std::move(better);
+}
+
+double default_tolerance(const Tensor& matrix, DType dtype) {
+  const double column = column_norm(as_complex(matrix));
+  return (real_of(dtype) == DType::f32 ? 2e-7 : 1e-12) * (column > 0 ? column : 1);
+}
+
+int64_t multiplications(Product& layer) {
+  int64_t count = 0;
+  for (size_t i = 0; i < layer.size(); ++i) {
+    const int64_t flops = layer[i].cost({layer[i].in_features()}).flops;
+    count += is_complex(layer[i].dtype()) ? flops / 28 * 16 : flops / 6 * 4;
+  }
+  return count;
 }
 
 }  // namespace papilio

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "papilio/layers/structured_linear.h"
+#include "papilio/layers/product.h"
 #include "papilio/optim/halving.h"
 
 namespace papilio {
@@ -23,8 +23,7 @@ struct FactorizeOptions {
   /// (bp, bpp, bpbp) and -untied (bb, kmatrix). auto: bp, bpp and bpbp compete. Of the search.
   std::string model = "auto";
   /// RMSE, the Frobenius norm of the difference over sqrt(in * out), that is good enough; the
-  /// search ends at half of it. 0: 1e-12 in double precision, 2e-7 in single, times the norm of an
-  /// average column.
+  /// search ends at half of it. 0: default_tolerance().
   double tolerance = 0;
   DType dtype = DType::f64;  ///< or f32: twiddles and products; c128 and c64 mean the same
   std::string permutation_search = "enumerated";  ///< or "learned"
@@ -54,6 +53,8 @@ struct FactorizeReport {
 };
 
 struct Factorization {
+  /// Null only with method gradient, when the search was interrupted, or its budget used up, before
+  /// a first trial had ended a rung.
   std::unique_ptr<StructuredLinear> layer;
   FactorizeReport report;
 };
@@ -68,8 +69,16 @@ struct Factorization {
 /// L-BFGS ends what is near. Successive halving chooses among candidates, random initial values,
 /// rates, shared and separate choices, and whether the imaginary part is to vanish.
 ///
-/// The layer is a Product. Throws Error for a matrix that is empty, not floating or not
-/// finite, and for options that don't fit together.
+/// The layer is a Product. What is interrupted returns the best so far. Throws Error for a matrix
+/// that is empty, not floating or not finite, and for options that don't fit together.
 Factorization factorize(const Tensor& matrix, const FactorizeOptions& options = {});
+
+/// RMSE that rounding leaves: 1e-12 in double precision, 2e-7 in single (`dtype` f32 or c64), times
+/// the norm of an average column (1 for a matrix of zeros).
+double default_tolerance(const Tensor& matrix, DType dtype);
+
+/// Real multiplications of one vector by butterflies and permutations: 16 for a complex 2 x 2
+/// block, 4 for a real one.
+int64_t multiplications(Product& layer);
 
 }  // namespace papilio

@@ -119,6 +119,57 @@ TEST(Factorize, GoesOnWithAnInterruptedSearch) {
   EXPECT_EQ(factorize(matrix, options).report.rmse, second.rmse);
 }
 
+TEST(Factorize, EndsBeforeTheFirstTrial) {
+  const Tensor matrix = target_matrix("dct2", 16);
+  FactorizeOptions options = by_gradient("bpp");
+  options.stop = [] { return true; };
+  const auto [layer, report] = factorize(matrix, options);
+  EXPECT_EQ(layer, nullptr);
+  EXPECT_TRUE(report.interrupted);
+  options.method = "auto";
+  const auto [closed, closed_report] = factorize(matrix, options);
+  ASSERT_NE(closed, nullptr);
+  EXPECT_EQ(closed_report.method, "closed-form");
+  EXPECT_TRUE(closed_report.interrupted);
+  options.stop = nullptr;
+  options.budget_seconds = 1e-9;
+  EXPECT_FALSE(factorize(matrix, options).report.reached);
+  options.method = "gradient";
+  EXPECT_EQ(factorize(matrix, options).layer, nullptr);
+}
+
+TEST(Factorize, StateFilesAreOfOneMatrix) {
+  FactorizeOptions options = by_gradient("bp");
+  options.trials = 1;
+  options.state_file = testing::TempDir() + "of_one.json";
+  std::filesystem::remove(options.state_file);
+  Tensor matrix = target_matrix("dft", 8);
+  factorize(matrix, options);
+  std::swap(matrix.mutable_data<std::complex<double>>()[9],
+            matrix.mutable_data<std::complex<double>>()[10]);
+  EXPECT_THAT(error_of([&] { factorize(matrix, options); }), HasSubstr("another search"));
+}
+
+// An entry's square is beyond the numbers.
+TEST(Factorize, TakesLargeAndSmallMatrices) {
+  for (const double factor : {1e200, 1e-200}) {
+    const Tensor matrix = scale(target_matrix("hadamard", 8), factor);
+    EXPECT_NEAR(default_tolerance(matrix, DType::f64) / factor, 1e-12, 1e-20);
+    const FactorizeReport report = factorize(matrix).report;
+    EXPECT_EQ(report.method, "closed-form");
+    EXPECT_TRUE(report.reached);
+    EXPECT_LE(report.relative_error, 1e-14);
+  }
+}
+
+TEST(Factorize, CountsMultiplications) {
+  FactorizeOptions options = by_gradient("bp");
+  options.trials = 1;
+  EXPECT_EQ(factorize(target_matrix("dft", 16)).report.multiplications, 16 * 8 * 4);
+  EXPECT_EQ(factorize(target_matrix("dft", 16), options).report.multiplications, 16 * 8 * 4);
+  EXPECT_EQ(factorize(target_matrix("hadamard", 16)).report.multiplications, 4 * 8 * 4);
+}
+
 TEST(Factorize, RefusesWhatItCannotTake) {
   const Tensor ok = target_matrix("dft", 8);
   EXPECT_THAT(error_of([] { factorize(Tensor()); }), HasSubstr("undefined"));
@@ -133,7 +184,10 @@ TEST(Factorize, RefusesWhatItCannotTake) {
   EXPECT_THAT(error_of([&] { factorize(ok, by_gradient("bp-real")); }), HasSubstr("complex"));
   EXPECT_THAT(error_of([&] { factorize(ok, by_gradient("bp", "guessed")); }),
               HasSubstr("enumerated"));
-  EXPECT_EQ(factorize(Tensor::zeros({4, 4}, DType::f64), by_gradient("bp")).report.rmse, 0);
+  FactorizeOptions closed = by_gradient("nonsense");
+  closed.method = "closed-form";
+  EXPECT_THAT(error_of([&] { factorize(ok, closed); }), HasSubstr("nonsense"));
+  EXPECT_TRUE(factorize(Tensor::zeros({4, 4}, DType::f64), by_gradient("bp")).report.reached);
 }
 
 // Gradients of every form of the misfit against differences, and both forms against each other.
