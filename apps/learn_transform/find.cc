@@ -15,6 +15,7 @@
 #include "papilio/layers/root_of_unity.h"
 #include "papilio/layers/target_matrix.h"
 #include "papilio/layers/twiddle.h"
+#include "papilio/models/transform_trial.h"
 
 namespace papilio::learn {
 namespace {
@@ -30,10 +31,12 @@ double distance(const Tensor& a, const Tensor& b) {
     return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64));
   };
   const Tensor p = wide(a), q = wide(b);
-  double squares = 0;
-  for (int64_t i = 0; i < p.numel(); ++i)
-    squares += std::norm(p.data<Complex>()[i] - q.data<Complex>()[i]);
-  return std::sqrt(squares);
+  double largest = 0, squares = 0;  // those of large entries would overflow
+  const auto at = [&](int64_t i) { return p.data<Complex>()[i] - q.data<Complex>()[i]; };
+  for (int64_t i = 0; i < p.numel(); ++i) largest = std::max(largest, std::abs(at(i)));
+  if (largest == 0) return 0;
+  for (int64_t i = 0; i < p.numel(); ++i) squares += std::norm(at(i) / largest);
+  return largest * std::sqrt(squares);
 }
 double norm_of(const Tensor& a) { return distance(a, Tensor::zeros(a.shape(), a.dtype())); }
 
@@ -49,8 +52,7 @@ Tensor read_matrix(const std::string& path, double& tolerance) {
     check(std::isfinite(z.real()) && std::isfinite(z.imag()), path, ": entry [", i / matrix.dim(1),
           ", ", i % matrix.dim(1), "] is not finite");
   }
-  if (real_of(matrix.dtype()) == DType::f32)
-    tolerance = 2e-7 * norm_of(matrix) / std::sqrt(static_cast<double>(matrix.dim(1)));
+  if (real_of(matrix.dtype()) == DType::f32) tolerance = default_tolerance(matrix, DType::f32);
   return matrix.to(is_complex(matrix.dtype()) ? DType::c128 : DType::f64);
 }
 
@@ -69,24 +71,36 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// As factorize() has it; beyond kDense all matrices are orthonormal.
+bool reached(const Target& target, const Request& request, double rmse) {
+  const DType dtype = request.options.dtype;
+  if (request.options.tolerance > 0) return rmse <= request.options.tolerance;
+  const Tensor one = Tensor::full({1, 1}, 1, DType::f64);
+  return rmse <= std::max(target.tolerance,
+                          default_tolerance(target.matrix.defined() ? target.matrix : one, dtype));
+}
+
 void measure(const Target& target, Factorization& found) {
   const double error = distance(found.layer->to_dense(), target.matrix);
   found.report.rmse = error / std::sqrt(static_cast<double>(target.matrix.numel()));
   found.report.relative_error = error / norm_of(target.matrix);
 }
 
-Factorization constructed(const Target& target, const Request& request, Factorization found,
+Factorization constructed(const Target& target, const Request& request,
+                          std::unique_ptr<Product> layer,
                           std::chrono::steady_clock::time_point start) {
+  Factorization found;
   FactorizeReport& r = found.report;
+  r.multiplications = multiplications(*layer);
+  found.layer = std::move(layer);
   r.method = "closed-form";
   r.model = "constructor";
   r.permutation_search = "none";
   r.seconds = seconds_since(start);
   r.dtype = text(found.layer->dtype());
   r.parameters = found.layer->parameter_count();
-  r.multiplications = found.layer->cost({target.columns}).flops / 28 * 16;
   measure(target, found);
-  r.reached = r.rmse <= std::max({request.options.tolerance, target.tolerance, 1e-12});
+  r.reached = reached(target, request, r.rmse);
   return found;
 }
 
@@ -142,7 +156,7 @@ Factorization by_oracle(const Target& target, const Request& request) {
     r.relative_error = fit.sampled_error;
     r.rmse = fit.sampled_error / std::sqrt(static_cast<double>(n));
   }
-  r.reached = r.rmse <= std::max({request.options.tolerance, target.tolerance, 1e-12});
+  r.reached = reached(target, request, r.rmse);
   return found;
 }
 
@@ -185,21 +199,25 @@ Target make_target(const Request& request) {
 }
 
 Factorization find(const Target& target, const Request& request) {
+  FactorizeOptions options = request.options;
+  if (options.model.empty()) options.model = paper_model(request.target);
+  const bool single = real_of(options.dtype) == DType::f32;
+  const bool real = !target.matrix.defined() || is_real(target.matrix.dtype());
+  models::fit_models(options.model, target.columns, target.rows, real, single);  // or throws
   if (request.method == "oracle") return by_oracle(target, request);
   const auto start = std::chrono::steady_clock::now();
   if (request.method != "gradient" && request.noise == 0) {
-    const bool single = real_of(request.options.dtype) == DType::f32;
-    Factorization known;
     const DType dtype = single ? DType::f32 : DType::f64;
-    known.layer = is_file(request) ? recognised(target.matrix, target.tolerance, dtype)
-                                   : known_transform(request.target, target.columns, dtype);
-    if (known.layer) return constructed(target, request, std::move(known), start);
+    auto known = is_file(request) ? recognised(target.matrix, target.tolerance, dtype)
+                                  : known_transform(request.target, target.columns, dtype);
+    if (known) return constructed(target, request, std::move(known), start);
   }
-  FactorizeOptions options = request.options;
+  const double seconds = seconds_since(start);
   if (options.tolerance == 0) options.tolerance = target.tolerance;
   options.method = request.method;
-  if (options.model.empty()) options.model = paper_model(request.target);
-  return factorize(target.matrix, options);
+  Factorization found = factorize(target.matrix, options);
+  found.report.seconds += seconds;
+  return found;
 }
 
 Baselines baselines(const Tensor& matrix) {

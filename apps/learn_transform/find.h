@@ -31,7 +31,7 @@ std::string paper_model(const std::string& target);
 
 /// By request.method. For cosine, sine, Hartley and Haar transforms, which no plain butterfly is,
 /// the closed form is the exact constructor of layers/transforms.h: by name, or where the matrix of
-/// a file is a multiple of one.
+/// a file is a multiple of one. The layer may be null, as that of factorize().
 Factorization find(const Target& target, const Request& request);
 
 struct Baselines {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "papilio/core/ops.h"
 #include "papilio/layers/butterfly_algebra.h"
 #include "papilio/layers/transforms.h"
 #include "papilio/layers/twiddle.h"
@@ -41,7 +42,7 @@ const std::vector<Known>& known_transforms() {
   return all;
 }
 
-std::unique_ptr<StructuredLinear> times(double factor, Product transform) {
+std::unique_ptr<Product> times(double factor, Product transform) {
   for (size_t i = transform.size(); i-- > 0;)
     if (auto* butterfly = dynamic_cast<Butterfly*>(&transform[i])) {
       const Tensor sign = Tensor::full({butterfly->out_features()}, factor < 0 ? -1 : 1);
@@ -52,9 +53,22 @@ std::unique_ptr<StructuredLinear> times(double factor, Product transform) {
   return std::make_unique<Product>(std::move(transform));
 }
 
+// The least of |a - factor b|^2.
+struct Match {
+  double factor, squares;
+};
+
+Match match(int64_t count, const double* a, const double* b) {
+  double ab = 0, bb = 0, squares = 0;
+  for (int64_t i = 0; i < count; ++i) ab += a[i] * b[i], bb += b[i] * b[i];
+  const double factor = bb > 0 ? ab / bb : 0;
+  for (int64_t i = 0; i < count; ++i) squares += (a[i] - factor * b[i]) * (a[i] - factor * b[i]);
+  return {factor, squares};
+}
+
 }  // namespace
 
-std::unique_ptr<StructuredLinear> known_transform(std::string name, int64_t n, DType dtype) {
+std::unique_ptr<Product> known_transform(std::string name, int64_t n, DType dtype) {
   if (name == "dct" || name == "dst") name += '2';
   for (const Known& known : known_transforms())
     if (known.name == name)
@@ -63,25 +77,30 @@ std::unique_ptr<StructuredLinear> known_transform(std::string name, int64_t n, D
   return nullptr;
 }
 
-std::unique_ptr<StructuredLinear> recognised(const Tensor& matrix, double tolerance, DType dtype) {
+std::unique_ptr<Product> recognised(const Tensor& matrix, double tolerance, DType dtype) {
   const int64_t n = matrix.dim(0);
   if (matrix.dtype() != DType::f64 || matrix.dim(1) != n || n < 2) return nullptr;
-  const double* m = matrix.data<double>();
+  double largest = 0, squares = 0;
+  for (const double x : matrix.span<double>()) largest = std::max(largest, std::abs(x));
+  if (largest == 0) return nullptr;
+  Tensor scaled = matrix.clone(), first_unit = Tensor::zeros({1, n}, DType::f64);
+  double* values = scaled.mutable_data<double>();
+  for (int64_t i = 0; i < n * n; ++i) values[i] /= largest, squares += values[i] * values[i];
+  *first_unit.mutable_data<double>() = 1;
+  const Tensor first = slice(scaled, 1, 0, 1);
+  const double enough =
+      std::max(std::pow(tolerance / largest * static_cast<double>(n), 2), 1e-24 * squares);
   for (const Known& known : known_transforms())
     for (const Norm norm : {Norm::backward, Norm::ortho}) {
       if (known.name == "haar" && butterfly_size(n) != n) continue;
-      const TransformOptions options{.norm = norm, .dtype = DType::f64};
-      const Tensor dense = known.make(n, options).to_dense();
-      const double* k = dense.data<double>();
-      double mk = 0, kk = 0, mm = 0;
-      for (int64_t i = 0; i < n * n; ++i) mk += m[i] * k[i], kk += k[i] * k[i], mm += m[i] * m[i];
-      const double factor = mk / kk;
-      double squares = 0;
-      for (int64_t i = 0; i < n * n; ++i)
-        squares += (m[i] - factor * k[i]) * (m[i] - factor * k[i]);
-      if (mm > 0 &&
-          squares <= std::max(std::pow(tolerance * static_cast<double>(n), 2), 1e-24 * mm))
-        return times(factor, known.make(n, {.norm = norm, .dtype = dtype}));
+      Product exact = known.make(n, {.norm = norm, .dtype = DType::f64});
+      // The first column tells most of them without n^2 numbers.
+      if (match(n, first.data<double>(), exact(first_unit).data<double>()).squares > enough)
+        continue;
+      const Tensor dense = exact.to_dense();
+      const Match whole = match(n * n, scaled.data<double>(), dense.data<double>());
+      if (whole.squares <= enough)
+        return times(largest * whole.factor, known.make(n, {.norm = norm, .dtype = dtype}));
     }
   return nullptr;
 }

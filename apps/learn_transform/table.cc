@@ -50,12 +50,38 @@ std::vector<int64_t> sizes_up_to(int64_t largest) {
 // A model of two butterflies takes minutes a trial beyond 256.
 bool learnable(const Row& row, int64_t n) { return n <= 256 || paper_model(row.target) != "bpbp"; }
 
+// What the numbers of a cell depend on.
+Config options_of(const Request& request) {
+  const FactorizeOptions& o = request.options;
+  return {{"dtype", text(o.dtype)},
+          {"noise", request.noise},
+          {"seed", static_cast<int64_t>(o.seed)},
+          {"model", o.model.empty() ? "paper" : o.model},
+          {"trials", o.trials},
+          {"permutation_search", o.permutation_search},
+          {"tolerance", o.tolerance}};
+}
+
+Config read_cell(const std::string& folder, const std::string& file, const Config& options) {
+  Config cell = Config::parse(read_file(file));
+  const Config* others = cell.find("options");
+  check(others != nullptr && others->dump() == options.dump(), folder,
+        ": its cells were made with the options ",
+        others ? others->dump() : "of an earlier version", ", not with ", options.dump(),
+        "; give the same ones or another --out");
+  return cell;
+}
+
+// Null when it was interrupted before its learning ended.
 Config make_cell(const Row& row, int64_t n, size_t column, Request request) {
   request.target = row.target;
   request.size = n;
   request.options.stop = [] { return models::Interrupt::requested(); };
   const Target target = make_target(request);
-  Config cell = {{"target", request.target}, {"size", n}, {"published", row.published[column]}};
+  Config cell = {{"target", request.target},
+                 {"size", n},
+                 {"published", row.published[column]},
+                 {"options", options_of(request)}};
   request.method = "closed-form";
   const FactorizeReport closed = find(target, request).report;
   cell["closed_form"] = closed.rmse;
@@ -64,7 +90,7 @@ Config make_cell(const Row& row, int64_t n, size_t column, Request request) {
     request.method = "gradient";
     const FactorizeReport learned = find(target, request).report;
     if (learned.interrupted) return {};
-    cell["gradient"] = learned.rmse;
+    if (std::isfinite(learned.rmse)) cell["gradient"] = learned.rmse;
     cell["gradient_seconds"] = learned.seconds;
     cell["model"] = learned.model;
     cell["parameters"] = learned.parameters;
@@ -138,6 +164,7 @@ int run_table(const Request& request, const std::string& out, const std::string&
   check(!sizes.empty(), "--table begins at size 8; raise --size");
   std::filesystem::create_directories(out + "/cells");
   const models::Interrupt interrupt;
+  const Config options = options_of(request);
   std::vector<Config> cells;
   double seconds = 0;
   for (const Row& row : kRows)
@@ -145,15 +172,15 @@ int run_table(const Request& request, const std::string& out, const std::string&
       const std::string file = concat(out, "/cells/", row.target, "-", sizes[column], ".json");
       Config cell;
       if (std::filesystem::exists(file)) {
-        cell = Config::parse(read_file(file));
+        cell = read_cell(out, file, options);
       } else {
         cell = make_cell(row, sizes[column], column, request);
+        if (!cell.is_null()) write_file(file, cell.dump(2) + "\n");
         if (models::Interrupt::requested()) return apps::kInterrupted;
-        write_file(file, cell.dump(2) + "\n");
       }
       seconds += cell.get("gradient_seconds", 0.0);
       logging::info(concat(row.target, " ", sizes[column], ": gradient ",
-                           cell.contains("gradient") ? cell.at("gradient").dump() : "not run",
+                           cell.contains("gradient") ? cell.at("gradient").dump() : "not found",
                            " in ", cell.get("gradient_seconds", 0.0), " s, closed form ",
                            cell.get("closed_form", 0.0), ", sparse ", cell.get("sparse", 0.0),
                            ", low rank ", cell.get("low_rank", 0.0)));

@@ -78,9 +78,10 @@ TEST(LearnTransform, TakesMatricesFromFiles) {
 TEST(LearnTransform, RecognisesTransformsInFiles) {
   const std::string file = new_folder("recognised") + "/m.npy";
   for (const char* name : {"dct3", "dst2", "hartley"}) {
-    Tensor matrix = target_matrix(name, 12);
-    for (int64_t i = 0; i < matrix.numel(); ++i) matrix.mutable_data<double>()[i] *= -3;
     for (const DType dtype : {DType::f64, DType::f32}) {
+      Tensor matrix = target_matrix(name, 12);
+      const double factor = dtype == DType::f64 ? -3e200 : -3;
+      for (int64_t i = 0; i < matrix.numel(); ++i) matrix.mutable_data<double>()[i] *= factor;
       write_npy(file, matrix.to(dtype));
       const Outcome found = run({"learn_transform", "--target", "file:" + file, "--json", "-"});
       ASSERT_EQ(found.code, 0) << found.err;
@@ -114,6 +115,17 @@ TEST(LearnTransform, NamesWhatIsWrong) {
       HasSubstr("bpbp"));
 }
 
+TEST(LearnTransform, RefusesUnknownModelsAndBudgetsForNothing) {
+  for (const char* method : {"closed-form", "auto", "oracle"})
+    EXPECT_THAT(
+        run({"learn_transform", "--target", "dct", "--model", "nonsense", "--method", method}).err,
+        HasSubstr("nonsense"));
+  const Outcome outcome = run({"learn_transform", "--target", "dft", "--method", "gradient",
+                               "--budget-seconds", "0.000001"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("raise it"));
+}
+
 TEST(LearnTransform, OtherMethods) {
   const Outcome oracle = run({"learn_transform", "--target", "dft", "--size", "32768", "--method",
                               "oracle", "--json", "-"});
@@ -139,6 +151,20 @@ TEST(LearnTransform, MakesTheTable) {
   for (const Config& cell : table.at("cells").as_array())
     EXPECT_GT(cell.at("sparse").as_double(), 0);
   EXPECT_TRUE(fs::exists(folder + "/table.png"));
+  const Outcome other = run({"learn_transform", "--table", "--size", "8", "--trials", "40",
+                             "--seed", "1", "--out", folder});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, AllOf(HasSubstr(folder), HasSubstr("options")));
+}
+
+TEST(LearnTransform, TablesHoldWhatWasNotFoundInTime) {
+  const std::string folder = new_folder("table_in_time");
+  const Outcome outcome = run({"learn_transform", "--table", "--size", "8", "--budget-seconds",
+                               "0.000001", "--out", folder});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Config cell = Config::parse(read_file(folder + "/cells/dft-8.json"));
+  EXPECT_FALSE(cell.at("reached").as_bool());
+  EXPECT_FALSE(cell.contains("gradient"));
 }
 
 }  // namespace
