@@ -77,8 +77,11 @@ Config compare_classes(std::ostream& out, const learn::Target& target,
                       {"sparse + low rank", others.both.rmse}};
   const Row* best = rows;
   Config json = Config::object();
-  out << "the class does not hold this matrix to the tolerance; RMSE of others with 2 n log2 n "
-         "numbers:\n";
+  if (report.trials > 0)
+    out << "not found within " << report.trials << " trials and the budget";
+  else
+    out << "the class does not hold this matrix to the tolerance";
+  out << "; RMSE of others with 2 n log2 n numbers:\n";
   for (const Row& row : rows) {
     if (row.rmse < best->rmse) best = &row;
     json[row.name] = row.rmse;
@@ -87,6 +90,30 @@ Config compare_classes(std::ostream& out, const learn::Target& target,
   const bool dense = best->rmse > 0.1 * report.rmse / std::max(report.relative_error, 1e-300);
   out << "nearest: " << best->name << (dense ? "; none is near, so keep the matrix dense\n" : "\n");
   return {{"rmse", json}, {"nearest", dense ? "dense" : best->name}};
+}
+
+void draw(const std::string& folder, const learn::Target& target, Factorization& found) {
+  try {
+    learn::draw_pictures(folder, target, found);
+  } catch (const Error& e) {
+    logging::warning(concat("no pictures: ", e.what()));
+  }
+}
+
+// With the search's progress on the terminal.
+Factorization search(const learn::Target& target, learn::Request& request) {
+  FactorizeOptions& options = request.options;
+  const double trials = static_cast<double>(options.trials > 0 ? options.trials : 96);
+  models::Progress progress(trials, 0);
+  options.stop = [] { return models::Interrupt::requested(); };
+  options.progress = [&](const optim::HalvingProgress& now) {
+    progress.update(static_cast<double>(now.begun),
+                    concat("trial ", now.begun, " of at most ", trials, ", RMSE ", now.best));
+  };
+  Factorization found = learn::find(target, request);
+  options.progress = nullptr;
+  progress.clear();
+  return found;
 }
 
 int learn_one(Options& o) {
@@ -101,32 +128,35 @@ int learn_one(Options& o) {
     options.state_file = o.out + "/search.json";
   }
   const models::Interrupt interrupt;
-  const double trials = static_cast<double>(options.trials > 0 ? options.trials : 96);
-  models::Progress progress(trials, 0);
-  options.stop = [] { return models::Interrupt::requested(); };
-  options.progress = [&](const optim::HalvingProgress& now) {
-    progress.update(static_cast<double>(now.begun),
-                    concat("trial ", now.begun, " of at most ", trials, ", RMSE ", now.best));
-  };
-  Factorization found = learn::find(target, o.request);
-  progress.clear();
+  Factorization found = search(target, o.request);
+  const bool interrupted = found.report.interrupted;
+  if (!found.layer) {
+    check(interrupted, "no trial ended within --budget-seconds ", options.budget_seconds,
+          "; raise it");
+    logging::warning("interrupted before a first trial ended; nothing is saved");
+    return apps::kInterrupted;
+  }
   print(out, o.request, target, found);
   Config json = learn::report(target, o.request, found);
-  const learn::Speed speed = learn::measure_speed(target, found);
-  learn::print(out, speed);
-  json["speed"] = learn::to_config(speed);
-  if (!found.report.reached && o.request.noise == 0 && target.matrix.defined())
-    json["classes"] = compare_classes(out, target, found.report);
+  // What was learned is safe before it is looked at.
   if (!o.out.empty()) {
     const std::string checkpoint = o.out + "/transform.safetensors";
     save(*found.layer, checkpoint);
     json["checkpoint"] = checkpoint;
-    learn::draw_pictures(o.out, target, found);
     apps::write_json(o.out + "/report.json", json);
-    if (!found.report.interrupted) std::filesystem::remove(options.state_file);
+    if (!interrupted) std::filesystem::remove(options.state_file);
+  }
+  const learn::Speed speed = learn::measure_speed(target, found);
+  learn::print(out, speed);
+  json["speed"] = learn::to_config(speed);
+  if (!found.report.reached && !interrupted && o.request.noise == 0 && target.matrix.defined())
+    json["classes"] = compare_classes(out, target, found.report);
+  if (!o.out.empty()) {
+    apps::write_json(o.out + "/report.json", json);
+    draw(o.out, target, found);
   }
   apps::write_json(o.json, json);
-  return found.report.interrupted ? apps::kInterrupted : apps::kSuccess;
+  return interrupted ? apps::kInterrupted : apps::kSuccess;
 }
 
 }  // namespace
