@@ -169,16 +169,17 @@ class Search {
   }
 
   HalvingResult result() {
-    HalvingResult result{.trial = nullptr,
-                         .begun = std::ssize(entries_),
-                         .advances = advances_,
-                         .seconds = seconds()};
     if (kept_loss_ > best_) retrain_best();
-    result.interrupted = interrupted_;
-    result.trial = std::move(kept_);
-    result.number = kept_number_;
-    result.loss = kept_loss_;
-    return result;
+    if (kept_loss_ > best_)
+      logging::warning(concat("search: interrupted before the best trial, of loss ", best_,
+                              ", was trained again; go on with the search to have it"));
+    return {.trial = std::move(kept_),
+            .number = kept_number_,
+            .loss = kept_loss_,
+            .begun = std::ssize(entries_),
+            .advances = advances_,
+            .seconds = seconds(),
+            .interrupted = interrupted_};
   }
 
   // It was trained before an interruption, and not needed again since.
