@@ -11,6 +11,7 @@
 #include "papilio/apps/learn_transform/pictures.h"
 #include "papilio/apps/learn_transform/speed.h"
 #include "papilio/apps/learn_transform/table.h"
+#include "papilio/core/file.h"
 #include "papilio/core/log.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/target_matrix.h"
@@ -116,17 +117,38 @@ Factorization search(const learn::Target& target, learn::Request& request) {
   return found;
 }
 
+// By an earlier start of the search: what it had found is not trained again yet.
+bool better_is_saved(const std::string& folder, double rmse) {
+  const std::string file = folder + "/report.json";
+  try {
+    return std::filesystem::exists(file) && Config::parse(read_file(file)).get("rmse", rmse) < rmse;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void look_at(std::ostream& out, const learn::Request& request, const learn::Target& target,
+             Factorization& found, Config& json) {
+  const learn::Speed speed = learn::measure_speed(target, found);
+  learn::print(out, speed);
+  json["speed"] = learn::to_config(speed);
+  const FactorizeReport& r = found.report;
+  if (!r.reached && !r.interrupted && request.noise == 0 && target.matrix.defined())
+    json["classes"] = compare_classes(out, target, r);
+}
+
 int learn_one(Options& o) {
   std::ostream& out = o.json == "-" ? std::cerr : std::cout;
   FactorizeOptions& options = o.request.options;
   const learn::Target target = learn::make_target(o.request);
-  const int64_t n = butterfly_size(std::max(target.rows, target.columns));
-  if (n != target.columns || n != target.rows)
+  if (const int64_t n = butterfly_size(std::max(target.rows, target.columns));
+      n != target.columns || n != target.rows)
     logging::info(concat(target.rows, " x ", target.columns, " is padded with zeros to ", n));
   if (!o.out.empty()) {
     std::filesystem::create_directories(o.out);
     options.state_file = o.out + "/search.json";
   }
+  const bool resumed = std::filesystem::exists(options.state_file);
   const models::Interrupt interrupt;
   Factorization found = search(target, o.request);
   const bool interrupted = found.report.interrupted;
@@ -136,21 +158,20 @@ int learn_one(Options& o) {
     logging::warning("interrupted before a first trial ended; nothing is saved");
     return apps::kInterrupted;
   }
+  if (resumed && interrupted && better_is_saved(o.out, found.report.rmse)) {
+    logging::warning(concat("interrupted; what ", o.out, " holds is better, and kept"));
+    return apps::kInterrupted;
+  }
   print(out, o.request, target, found);
   Config json = learn::report(target, o.request, found);
   // What was learned is safe before it is looked at.
   if (!o.out.empty()) {
-    const std::string checkpoint = o.out + "/transform.safetensors";
-    save(*found.layer, checkpoint);
-    json["checkpoint"] = checkpoint;
+    json["checkpoint"] = o.out + "/transform.safetensors";
+    save(*found.layer, json.at("checkpoint").as_string());
     apps::write_json(o.out + "/report.json", json);
     if (!interrupted) std::filesystem::remove(options.state_file);
   }
-  const learn::Speed speed = learn::measure_speed(target, found);
-  learn::print(out, speed);
-  json["speed"] = learn::to_config(speed);
-  if (!found.report.reached && !interrupted && o.request.noise == 0 && target.matrix.defined())
-    json["classes"] = compare_classes(out, target, found.report);
+  look_at(out, o.request, target, found, json);
   if (!o.out.empty()) {
     apps::write_json(o.out + "/report.json", json);
     draw(o.out, target, found);
