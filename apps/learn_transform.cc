@@ -137,6 +137,16 @@ void look_at(std::ostream& out, const learn::Request& request, const learn::Targ
     json["classes"] = compare_classes(out, target, r);
 }
 
+// Another transform's files are not overwritten.
+void check_folder(const std::string& folder, const std::string& target, int64_t size) {
+  const std::string file = folder + "/report.json";
+  if (!std::filesystem::exists(file)) return;
+  const Config old = Config::parse(read_file(file));
+  check(old.at("target").as_string() == target && old.at("size").as_int() == size, "'", folder,
+        "' holds ", old.at("target").as_string(), " of size ", old.at("size").as_int(),
+        "; take another --out, or remove it");
+}
+
 int learn_one(Options& o) {
   std::ostream& out = o.json == "-" ? std::cerr : std::cout;
   FactorizeOptions& options = o.request.options;
@@ -146,6 +156,7 @@ int learn_one(Options& o) {
     logging::info(concat(target.rows, " x ", target.columns, " is padded with zeros to ", n));
   if (!o.out.empty()) {
     std::filesystem::create_directories(o.out);
+    check_folder(o.out, o.request.target, target.columns);
     options.state_file = o.out + "/search.json";
   }
   const bool resumed = std::filesystem::exists(options.state_file);

@@ -58,6 +58,11 @@ TEST(LearnTransform, LearnsAndSavesALayer) {
   for (const char* picture : {"matrix.png", "error.png", "factors.png", "permutation.png"})
     EXPECT_TRUE(fs::exists(folder + "/" + picture)) << picture;
   EXPECT_EQ(run({"describe", folder + "/transform.safetensors"}).code, 0);
+
+  const Outcome other =
+      run({"learn_transform", "--target", "idft", "--size", "16", "--out", folder});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("holds dft of size 16; take another --out"));
 }
 
 TEST(LearnTransform, TakesMatricesFromFiles) {
