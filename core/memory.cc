@@ -191,8 +191,14 @@ Allocator& allocator() {
 
 }  // namespace
 
-void* allocate(size_t bytes) { return allocator().allocate(bytes); }
-void release(void* block, size_t bytes) noexcept { allocator().release(block, bytes); }
+// Scratch that is not needed is common, so it costs nothing.
+void* allocate(size_t bytes) {
+  alignas(kAlignment) static char nothing[kAlignment];
+  return bytes == 0 ? nothing : allocator().allocate(bytes);
+}
+void release(void* block, size_t bytes) noexcept {
+  if (bytes > 0) allocator().release(block, bytes);
+}
 Stats stats() { return allocator().stats(); }
 void trim() { allocator().trim(); }
 

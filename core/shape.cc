@@ -12,18 +12,9 @@ Shape::Shape(std::span<const int64_t> sizes) : rank_(static_cast<int64_t>(sizes.
   for (int64_t size : sizes) check(size >= 0, "shape: ", *this, " has a negative size");
 }
 
-size_t Shape::index(int64_t axis) const {
-  const int64_t i = axis < 0 ? axis + rank_ : axis;
-  check(i >= 0 && i < rank_, "shape: ", *this, " has no axis ", axis);
-  return static_cast<size_t>(i);
-}
-
-int64_t Shape::numel() const {
-  int64_t count = 1;
-  for (int64_t size : *this)
-    check(!__builtin_mul_overflow(count, size, &count), "shape: ", *this,
-          " has more elements than 64 bits can count");
-  return count;
+void Shape::no_axis(int64_t axis) const { fail("shape: ", *this, " has no axis ", axis); }
+void Shape::too_many() const {
+  fail("shape: ", *this, " has more elements than 64 bits can count");
 }
 
 Shape Shape::with(int64_t axis, int64_t size) const {

@@ -23,8 +23,14 @@ class Shape {
   int64_t rank() const { return rank_; }
   /// Size of `axis`; a negative axis counts from the end. Throws Error when there is no such axis.
   int64_t operator[](int64_t axis) const { return sizes_[index(axis)]; }
-  /// Product of the sizes; 1 for a scalar.
-  int64_t numel() const;
+  /// Product of the sizes; 1 for a scalar. Throws Error beyond 63 bits.
+  int64_t numel() const {
+    int64_t count = 1;
+    for (int64_t size : *this)
+      if (__builtin_mul_overflow(count, size, &count)) [[unlikely]]
+        too_many();
+    return count;
+  }
   const int64_t* begin() const { return sizes_.data(); }
   const int64_t* end() const { return sizes_.data() + rank_; }
 
@@ -40,7 +46,14 @@ class Shape {
   bool operator==(const Shape& other) const;
 
  private:
-  size_t index(int64_t axis) const;
+  size_t index(int64_t axis) const {
+    const int64_t i = axis < 0 ? axis + rank_ : axis;
+    if (i < 0 || i >= rank_) [[unlikely]]
+      no_axis(axis);
+    return static_cast<size_t>(i);
+  }
+  [[noreturn]] void no_axis(int64_t axis) const;
+  [[noreturn]] void too_many() const;
 
   std::array<int64_t, kMaxRank> sizes_{};
   int64_t rank_ = 0;

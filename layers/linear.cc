@@ -45,8 +45,9 @@ Cost Linear::cost(const Shape& input) const {
 
 Tensor Linear::apply(const Tensor& x) {
   if (replacement_) return replacement_->forward(x);
-  const Tensor y = linear(x, weight_, bias_or_none());
-  return activation_ == Activation::relu ? relu(y) : y;
+  Tensor y = linear(x, weight_, bias_or_none());
+  if (activation_ == Activation::relu) return relu(y);
+  return y;
 }
 
 Tensor Linear::multiply(const Tensor& x) {

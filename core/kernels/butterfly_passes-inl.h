@@ -233,10 +233,10 @@ HWY_INLINE Schedule make_schedule(int levels, int lane_levels, int max_bits, int
   return s;
 }
 
-// Pass number `index` (in the order of application) of the rows' butterfly.
+// Pass number i (in the order of application) of a block of the rows' butterfly.
 template <class T>
-HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, int64_t index) {
-  const int64_t block = index / schedule.count, i = index % schedule.count;
+HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, int64_t block,
+                             int64_t i) {
   Pass<T> pass = {};
   pass.increasing = plan.increasing_stride != (block % 2 == 1);
   const int64_t s = pass.increasing ? i : schedule.count - 1 - i;
@@ -256,19 +256,27 @@ HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, 
   return pass;
 }
 
-// Calls body(step, pass) for the steps 0 ... count - 1, where get(step) is the Pass of a step:
-// those that mix the whole row one after the other, the ones between them together on one part of
-// the row after the other, which stays in the first-level cache.
+// Pass number `index` of all blocks.
+template <class T>
+HWY_INLINE Pass<T> make_pass(const RowsPlan<T>& plan, const Schedule& schedule, int64_t index) {
+  return make_pass(plan, schedule, index / schedule.count, index % schedule.count);
+}
+
+// Calls body(step, pass) for the steps 0 ... count - 1: those that mix the whole row one after the
+// other, the ones between them together on one part of the row after the other, which stays in the
+// first-level cache. get(step), called once for each step in their order, is its Pass.
 template <class T, class Get, class Body>
 HWY_INLINE void depth_first(int64_t count, int64_t parts, const Get& get, const Body& body) {
   constexpr int kMost = 64;  // steps between two whole ones: at most 31 before and after a turn
   Pass<T> passes[kMost];
+  bool one_is_left = false;
   for (int64_t step = 0; step < count;) {
     int steps = 0;
     do {
-      passes[steps] = get(step + steps);
+      if (!one_is_left) passes[steps] = get(step + steps);
+      one_is_left = false;
     } while (!passes[steps++].whole && step + steps < count && steps < kMost);
-    if (steps > 1 && passes[steps - 1].whole) --steps;
+    if (steps > 1 && passes[steps - 1].whole) --steps, one_is_left = true;
     const int64_t pieces = steps > 1 ? parts : 1;
     for (int64_t piece = 0; piece < pieces; ++piece)
       for (int s = 0; s < steps; ++s) {
@@ -277,6 +285,7 @@ HWY_INLINE void depth_first(int64_t count, int64_t parts, const Get& get, const 
         body(step + s, passes[s]);
       }
     step += steps;
+    if (one_is_left) passes[0] = passes[steps];
   }
 }
 

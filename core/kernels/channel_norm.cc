@@ -168,11 +168,9 @@ void scale_channels(int64_t rows, int64_t channels, const T* x, const T* mean, c
                     const T* shift, const T* residual, bool relu, T* y) {
   const Frame f(rows, channels);
   Repeated<T> repeated(f);
-  std::vector<T> zeros(shift ? 0 : static_cast<size_t>(channels));
   ChannelPass<T> p;
   p.x = x, p.residual = residual, p.y = y, p.relu = relu;
-  p.mean = repeated(mean), p.factor = repeated(factor);
-  p.shift = repeated(shift ? shift : zeros.data());
+  p.mean = repeated(mean), p.factor = repeated(factor), p.shift = repeated(shift);
   run_elements(f, p, scale_loop<T>());
 }
 

@@ -26,25 +26,31 @@ HWY_INLINE V gated(D d, V dy, V output) {
   return hn::IfThenZeroElse(hn::Le(output, hn::Zero(d)), dy);
 }
 
-template <class T, bool kResidual, bool kRelu>
+template <class T, bool kShift, bool kResidual, bool kRelu>
 void scale_rows(const ChannelPass<T>& p) {
   for (int64_t row = 0; row < p.count; ++row) {
     const int64_t start = row * p.width;
     for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
-      auto v = hn::MulAdd(hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at)),
-                          hn::LoadU(d, p.factor + at), hn::LoadU(d, p.shift + at));
+      const auto x = hn::Sub(hn::LoadU(d, p.x + start + at), hn::LoadU(d, p.mean + at));
+      const auto factor = hn::LoadU(d, p.factor + at);
+      auto v = hn::Mul(x, factor);
+      if constexpr (kShift) v = hn::MulAdd(x, factor, hn::LoadU(d, p.shift + at));
       if constexpr (kResidual) v = hn::Add(v, hn::LoadU(d, p.residual + start + at));
       if constexpr (kRelu) v = relu_of(d, v);
       hn::StoreU(v, d, p.y + start + at);
     });
   }
 }
+template <class T, bool kShift>
+void scale_with(const ChannelPass<T>& p) {
+  if (p.residual)
+    (p.relu ? scale_rows<T, kShift, true, true> : scale_rows<T, kShift, true, false>)(p);
+  else
+    (p.relu ? scale_rows<T, kShift, false, true> : scale_rows<T, kShift, false, false>)(p);
+}
 template <class T>
 void scale(const ChannelPass<T>& p) {
-  if (p.residual)
-    (p.relu ? scale_rows<T, true, true> : scale_rows<T, true, false>)(p);
-  else
-    (p.relu ? scale_rows<T, false, true> : scale_rows<T, false, false>)(p);
+  (p.shift ? scale_with<T, true> : scale_with<T, false>)(p);
 }
 
 template <class T, bool kGate>

@@ -21,7 +21,8 @@ struct ChannelPass {
 template <class T>
 using ChannelLoop = void (*)(const ChannelPass<T>&);
 
-/// y = (x - mean) factor + shift + residual, then max(y, 0) with relu.
+/// y = (x - mean) factor + shift + residual, then max(y, 0) with relu; shift and residual may be
+/// null.
 template <class T>
 ChannelLoop<T> scale_loop();
 /// y = dy factor + (x - mean) x_factor + shift, dy gated by gate_factor and gate_shift.

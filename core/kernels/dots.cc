@@ -115,24 +115,41 @@ HWY_NOINLINE float rest_of_dot(const float* a, const float* b, int64_t count) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// One row of a: nothing is used twice, so rows of b are read one after the other, into four sums
-// that don't wait for each other.
-void dots_of_row(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+// kRows rows of b by one row of a, into four sums each that don't wait for each other: c[j] is the
+// same to the last bit for every kRows.
+template <int kRows>
+HWY_INLINE void dots_of_rows(const DotsShape& s, const float* a, const float* b, const float* bias,
+                             float* c) {
   const D d;
-  const int64_t n = s.n, k = s.k, ldb = s.ldb, whole = k / (4 * kLanes) * (4 * kLanes);
-  for (int64_t j = 0; j < n; ++j, b += ldb) {
-    V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (int64_t at = 0; at < whole; at += 4 * kLanes) {
-      const float *p = a + at, *q = b + at;
-      sum0 = hn::MulAdd(hn::LoadU(d, p), hn::LoadU(d, q), sum0);
-      sum1 = hn::MulAdd(hn::LoadU(d, p + kLanes), hn::LoadU(d, q + kLanes), sum1);
-      sum2 = hn::MulAdd(hn::LoadU(d, p + 2 * kLanes), hn::LoadU(d, q + 2 * kLanes), sum2);
-      sum3 = hn::MulAdd(hn::LoadU(d, p + 3 * kLanes), hn::LoadU(d, q + 3 * kLanes), sum3);
+  const int64_t k = s.k, whole = k / (4 * kLanes) * (4 * kLanes);
+  V sum[kRows][4];
+  HWY_UNROLL(2)
+  for (int j = 0; j < kRows; ++j) sum[j][0] = sum[j][1] = sum[j][2] = sum[j][3] = hn::Zero(d);
+  for (int64_t at = 0; at < whole; at += 4 * kLanes) {
+    HWY_UNROLL(4)
+    for (int part = 0; part < 4; ++part) {
+      const V x = hn::LoadU(d, a + at + part * kLanes);
+      HWY_UNROLL(2)
+      for (int j = 0; j < kRows; ++j)
+        sum[j][part] =
+            hn::MulAdd(x, hn::LoadU(d, b + j * s.ldb + at + part * kLanes), sum[j][part]);
     }
-    const V sum = hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3));
-    c[j] = hn::GetLane(hn::SumOfLanes(d, sum)) + (bias ? bias[j] : 0.0f);
-    if (whole < k) c[j] += rest_of_dot(a + whole, b + whole, k - whole);
   }
+  HWY_UNROLL(2)
+  for (int j = 0; j < kRows; ++j) {
+    const V all = hn::Add(hn::Add(sum[j][0], sum[j][1]), hn::Add(sum[j][2], sum[j][3]));
+    c[j] = hn::GetLane(hn::SumOfLanes(d, all)) + (bias ? bias[j] : 0.0f);
+    if (whole < k) c[j] += rest_of_dot(a + whole, b + j * s.ldb + whole, k - whole);
+  }
+}
+
+// One row of a. Rows of b come from the caches or memory, two at a time: more streams at once are
+// slower there.
+void dots_of_row(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+  int64_t j = 0;
+  for (; j + 2 <= s.n; j += 2)
+    dots_of_rows<2>(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j);
+  if (j < s.n) dots_of_rows<1>(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j);
 }
 
 using Tile = void (*)(const DotsShape& s, const float* a, const float* b, const float* bias,
