@@ -18,6 +18,7 @@
 #include "papilio/data/open.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
+#include "papilio/models/evaluate.h"
 
 using namespace papilio;
 using namespace papilio::compression_table;
@@ -91,7 +92,7 @@ apps::Comparison comparison(const Options& o, const std::vector<Row>& rows,
 
 // ---- the report
 
-std::vector<Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
+std::vector<models::Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
   std::vector<std::unique_ptr<Module>> models;
   std::vector<Module*> pointers;
   for (const apps::MethodResult& result : results) {
@@ -100,10 +101,10 @@ std::vector<Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
     pointers.push_back(models.back().get());
   }
   logging::info("measuring the speed of all of them, in turn");
-  return measure(pointers);
+  return models::measure_speeds(pointers, {kFeatures});
 }
 
-Config report_row(const Row& row, const apps::MethodResult& result, const Speed& speed,
+Config report_row(const Row& row, const apps::MethodResult& result, const models::Speed& speed,
                   int64_t width, int64_t classes, const apps::MethodResult& first,
                   const Options& o) {
   const auto accuracy = apps::spread(apps::values(result, "test_accuracy"));
@@ -180,7 +181,7 @@ int run_table(const Options& o) {
     logging::info("interrupted; the same command goes on from here");
     return apps::kInterrupted;
   }
-  const std::vector<Speed> speeds = speeds_of(*results);
+  const std::vector<models::Speed> speeds = speeds_of(*results);
   Config report = Config::Array{};
   for (size_t i = 0; i < rows.size(); ++i)
     report.push_back(
