@@ -15,6 +15,7 @@
 #include "papilio/apps/compression_table/speed.h"
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/core/threads.h"
 #include "papilio/data/open.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
@@ -46,15 +47,21 @@ std::unique_ptr<models::CompressedMlp> untrained(const Row& row, int64_t width, 
 }
 
 // What was measured stays in the folder, so that the same command goes on with the same networks.
+// Another reference or number of threads has a width of its own.
 int64_t kept_width_of_latency(const Options& o, Module& reference, int64_t classes) {
   const std::string file = o.out + "/dense-latency.width.json";
-  if (std::filesystem::exists(file)) {
-    const Config kept = Config::parse(read_file(file));
-    if (kept.at("reference").as_string() == o.reference) return kept.at("width").as_int();
-  }
+  const Config measured = {
+      {"reference", o.reference}, {"threads", threads()}, {"classes", classes}};
+  Config all = Config::Array{};
+  if (std::filesystem::exists(file))
+    if (Config kept = Config::parse(read_file(file)); kept.is_array()) all = std::move(kept);
+  for (const Config& kept : all.as_array())
+    if (kept.at("measured").dump() == measured.dump()) return kept.at("width").as_int();
   const int64_t width = width_of_latency(reference, classes);
-  write_file(file, Config{{"reference", o.reference}, {"width", width}}.dump(2) + "\n");
-  logging::info(concat("a dense layer of ", width, " features is as fast as ", o.reference));
+  all.push_back({{"measured", measured}, {"width", width}});
+  write_file(file, all.dump(2) + "\n");
+  logging::info(concat("a dense layer of ", width, " features is as fast as ", o.reference, " on ",
+                       threads(), threads() == 1 ? " thread" : " threads"));
   return width;
 }
 
