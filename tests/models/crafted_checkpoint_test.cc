@@ -33,25 +33,35 @@ std::map<std::string, std::vector<Checkpoint>> small_checkpoints() {
     Checkpoint checkpoint = snapshot(model);
     all[checkpoint.model].push_back(std::move(checkpoint));
   };
-  CompressedMlp mlp({.inputs = 16, .hidden = "low-rank:2", .width = 8, .classes = 3, .statistics = {}}, Rng(1));
-  MixedConvnet convnet(
-      {.height = 8, .width = 8, .channels = 1, .hidden = "bpbp", .features = 8, .classes = 3, .statistics = {}},
-      Rng(1));
+  CompressedMlp mlp(
+      {.inputs = 16, .hidden = "low-rank:2", .width = 8, .classes = 3, .statistics = {}}, Rng(1));
+  MixedConvnet convnet({.height = 8,
+                        .width = 8,
+                        .channels = 1,
+                        .hidden = "bpbp",
+                        .features = 8,
+                        .classes = 3,
+                        .statistics = {}},
+                       Rng(1));
   ResidualMlp residual({.height = 4,
                         .width = 4,
                         .channels = 1,
                         .hidden = "kmatrix",
                         .features = 16,
                         .depth = 2,
-                        .classes = 3, .statistics = {}},
+                        .classes = 3,
+                        .statistics = {}},
                        Rng(1));
   ResNet resnet({.classes = 3, .extra = "dense", .channels = 2, .statistics = {}}, Rng(1));
-  ShuffleNet shufflenet({.classes = 3, .width = 0.25, .groups = 2, .image_size = 32, .statistics = {}}, Rng(1));
+  ShuffleNet shufflenet(
+      {.classes = 3, .width = 0.25, .groups = 2, .image_size = 32, .statistics = {}}, Rng(1));
   for (Module* model : std::vector<Module*>{&mlp, &convnet, &residual, &resnet, &shufflenet})
     add(*model);
-  for (const auto& row : papilio::testing::structured_cases()) add(*row.make(8, 8, row.dtype, Rng(1)));
+  for (const auto& row : papilio::testing::structured_cases())
+    add(*row.make(8, 8, row.dtype, Rng(1)));
 
-  CompressedMlp compressed({.inputs = 16, .hidden = "dense", .width = 8, .classes = 3, .statistics = {}}, Rng(1));
+  CompressedMlp compressed(
+      {.inputs = 16, .hidden = "dense", .width = 8, .classes = 3, .statistics = {}}, Rng(1));
   for (const auto& [path, layer] : linear_layers(compressed))
     if (path == "hidden")
       layer->replace(std::make_unique<LowRank>(16, 8, LowRankOptions{.rank = 2}, Rng(1)));
@@ -116,8 +126,8 @@ std::string refusal(const Checkpoint& checkpoint) {
 
 TEST(CraftedCheckpoint, TheTableHasEveryRegisteredModel) {
   const auto all = small_checkpoints();
-  for (const char* name : {"compressed_mlp", "mixed_convnet", "residual_mlp", "resnet",
-                                  "shufflenet", "structured"})
+  for (const char* name :
+       {"compressed_mlp", "mixed_convnet", "residual_mlp", "resnet", "shufflenet", "structured"})
     EXPECT_TRUE(all.contains(name)) << name;
   for (const auto& [name, checkpoints] : all)
     for (const Checkpoint& checkpoint : checkpoints) EXPECT_EQ(refusal(checkpoint), "") << name;
@@ -127,9 +137,9 @@ TEST(CraftedCheckpoint, SizesThatNothingHasAreRefusedByName) {
   const int64_t before = peak_megabytes();
   for (const auto& [name, checkpoints] : small_checkpoints())
     for (const Checkpoint& checkpoint : checkpoints)
-      for (const Config& value : std::initializer_list<Config>{
-               1e15, int64_t{1} << 40, -1, std::numeric_limits<int64_t>::max(),
-               std::numeric_limits<int64_t>::min()})
+      for (const Config& value : std::initializer_list<Config>{1e15, int64_t{1} << 40, -1,
+                                                               std::numeric_limits<int64_t>::max(),
+                                                               std::numeric_limits<int64_t>::min()})
         for (const auto& [key, crafted] : with_each_integer(checkpoint, value))
           EXPECT_THAT(refusal(crafted), HasSubstr(concat("'", key, "'")))
               << name << " " << crafted.config.dump();
@@ -162,7 +172,8 @@ TEST(CraftedCheckpoint, WhatTakesMuchMoreMemoryThanItsFileIsLoaded) {
 }
 
 TEST(CraftedCheckpoint, ALargeNetworkCanBeReplacedBySmallLayers) {
-  CompressedMlp model({.inputs = 4096, .hidden = "dense", .width = 4096, .classes = 3, .statistics = {}}, Rng(1));
+  CompressedMlp model(
+      {.inputs = 4096, .hidden = "dense", .width = 4096, .classes = 3, .statistics = {}}, Rng(1));
   linear_layers(model).front().second->replace(
       std::make_unique<LowRank>(4096, 4096, LowRankOptions{.rank = 1}, Rng(1)));
   EXPECT_EQ(refusal(snapshot(model)), "");
