@@ -13,6 +13,7 @@
 #include "papilio/data/open.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/evaluate.h"
+#include "papilio/models/interrupt.h"
 
 using namespace papilio;
 
@@ -140,10 +141,22 @@ apps::TuneRun run_of(const Arguments& a) {
   return run;
 }
 
-int compress(Arguments a) {
+// Both are taken as they would be deployed, frozen, and at the same time: hours can lie between the
+// beginning and the end of a compression.
+void measure_speeds(Module& before, Module& after, const data::AnyDataset& test,
+                    apps::Compression& result) {
+  after.freeze();
+  const std::vector<models::Speed> speeds =
+      models::measure_speeds({&before, &after}, test.get(0).image.shape());
+  result.before.speed = speeds[0], result.after.speed = speeds[1];
+}
+
+// `saved` is, all along, what an interruption leaves.
+int compress(Arguments a, std::string& saved) {
   if (a.compress.to == "lowrank") a.compress.to = "low-rank";
   a.compress.budget = models::Budget::parse(a.budget);
   a.compress.projection.seed = a.tune.seed;
+  a.compress.projection.watch = models::Interrupt::watch;
   apps::TuneRun run = run_of(a);
   const models::Checkpoint checkpoint = models::read_checkpoint(a.file);
   run.settings["fingerprint"] = fingerprint(checkpoint);
@@ -158,18 +171,32 @@ int compress(Arguments a) {
   logging::info(concat("'", a.file, "': accuracy ", result.before.score.accuracy, ", ",
                        result.before.parameters, " parameters"));
   result.layers = apps::project(*student, data.train, a.compress, a.tune, run);
-  result.projected_accuracy = models::score(*student, data.test).accuracy;
+  saved = concat("the projection is saved in '", run.folder, "', --resume continues");
+  result.projected_accuracy = apps::score(*student, data.test).accuracy;
   logging::info(concat("after the projection: accuracy ", result.projected_accuracy, ", ",
                        student->parameter_count(), " parameters"));
   if (a.tune.epochs > 0 && !apps::tune(*student, teacher, data.train, data.validation, a.tune, run))
     return apps::kInterrupted;
   models::write_checkpoint(a.out, result_of(*student, checkpoint, data.train));
+  saved = concat("'", a.out, "' is written, and only the report is missing");
   result.after = apps::state_of(*student, a.out, data.test);
+  measure_speeds(*teacher, *student, data.test, result);
 
   print(a.json == "-" ? std::cerr : std::cout, result);
   if (const std::string text = shortcoming(result); !text.empty()) logging::warning(text);
   apps::write_json(a.json, to_config(result));
   return apps::kSuccess;
+}
+
+int compress_or_stop(const Arguments& a) {
+  const models::Interrupt interrupt;
+  std::string saved = "nothing was changed; the same command begins again";
+  try {
+    return compress(a, saved);
+  } catch (const models::Interrupted&) {
+    logging::warning("interrupted: " + saved);
+    return apps::kInterrupted;
+  }
 }
 
 }  // namespace
@@ -188,6 +215,6 @@ int main(int argc, char** argv) {
   add_options(app, arguments);
   return apps::run(app, argc, argv, [&] {
     apps::log_system();
-    return compress(arguments);
+    return compress_or_stop(arguments);
   });
 }

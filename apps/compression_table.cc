@@ -15,9 +15,11 @@
 #include "papilio/apps/compression_table/speed.h"
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/core/threads.h"
 #include "papilio/data/open.h"
 #include "papilio/models/checkpoint.h"
 #include "papilio/models/compressed_mlp.h"
+#include "papilio/models/evaluate.h"
 
 using namespace papilio;
 using namespace papilio::compression_table;
@@ -45,15 +47,21 @@ std::unique_ptr<models::CompressedMlp> untrained(const Row& row, int64_t width, 
 }
 
 // What was measured stays in the folder, so that the same command goes on with the same networks.
+// Another reference or number of threads has a width of its own.
 int64_t kept_width_of_latency(const Options& o, Module& reference, int64_t classes) {
   const std::string file = o.out + "/dense-latency.width.json";
-  if (std::filesystem::exists(file)) {
-    const Config kept = Config::parse(read_file(file));
-    if (kept.at("reference").as_string() == o.reference) return kept.at("width").as_int();
-  }
+  const Config measured = {
+      {"reference", o.reference}, {"threads", threads()}, {"classes", classes}};
+  Config all = Config::Array{};
+  if (std::filesystem::exists(file))
+    if (Config kept = Config::parse(read_file(file)); kept.is_array()) all = std::move(kept);
+  for (const Config& kept : all.as_array())
+    if (kept.at("measured").dump() == measured.dump()) return kept.at("width").as_int();
   const int64_t width = width_of_latency(reference, classes);
-  write_file(file, Config{{"reference", o.reference}, {"width", width}}.dump(2) + "\n");
-  logging::info(concat("a dense layer of ", width, " features is as fast as ", o.reference));
+  all.push_back({{"measured", measured}, {"width", width}});
+  write_file(file, all.dump(2) + "\n");
+  logging::info(concat("a dense layer of ", width, " features is as fast as ", o.reference, " on ",
+                       threads(), threads() == 1 ? " thread" : " threads"));
   return width;
 }
 
@@ -91,7 +99,7 @@ apps::Comparison comparison(const Options& o, const std::vector<Row>& rows,
 
 // ---- the report
 
-std::vector<Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
+std::vector<models::Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
   std::vector<std::unique_ptr<Module>> models;
   std::vector<Module*> pointers;
   for (const apps::MethodResult& result : results) {
@@ -100,10 +108,10 @@ std::vector<Speed> speeds_of(const std::vector<apps::MethodResult>& results) {
     pointers.push_back(models.back().get());
   }
   logging::info("measuring the speed of all of them, in turn");
-  return measure(pointers);
+  return models::measure_speeds(pointers, {kFeatures});
 }
 
-Config report_row(const Row& row, const apps::MethodResult& result, const Speed& speed,
+Config report_row(const Row& row, const apps::MethodResult& result, const models::Speed& speed,
                   int64_t width, int64_t classes, const apps::MethodResult& first,
                   const Options& o) {
   const auto accuracy = apps::spread(apps::values(result, "test_accuracy"));
@@ -180,7 +188,7 @@ int run_table(const Options& o) {
     logging::info("interrupted; the same command goes on from here");
     return apps::kInterrupted;
   }
-  const std::vector<Speed> speeds = speeds_of(*results);
+  const std::vector<models::Speed> speeds = speeds_of(*results);
   Config report = Config::Array{};
   for (size_t i = 0; i < rows.size(); ++i)
     report.push_back(

@@ -30,6 +30,13 @@ std::vector<data::Transform> transforms(const Options& o) {
   return list;
 }
 
+std::string augmentation(const Options& o) {
+  const std::string shift = o.shift > 0 ? concat("moved by up to ", o.shift, " pixels") : "",
+                    flip = o.flip ? "mirrored at random" : "";
+  return shift.empty() && flip.empty() ? "none"
+                                       : shift + (!shift.empty() && o.flip ? ", " : "") + flip;
+}
+
 apps::Experiment experiment(const apps::TrainingOptions& options, const Options& o) {
   const auto [train, validation] =
       apps::split(data::open(options.data, data::Split::train, kInput), options);
@@ -81,7 +88,8 @@ int main(int argc, char** argv) {
     const apps::Experiment run = experiment(options, o);
     const data::AnyDataset test = data::open(options.data, data::Split::test, kInput);
     logging::info(concat("data ", run.train.info().name, ": ", run.train.size(), " training, ",
-                         run.validation.size(), " validation, ", test.size(), " test images"));
+                         run.validation.size(), " validation, ", test.size(),
+                         " test images, augmentation: ", augmentation(o)));
     const apps::TrainingResult result = apps::train(run, options);
     if (result.report.interrupted) return apps::kInterrupted;
     const auto best = models::load(options.out + "/best.safetensors");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "papilio/core/tensor_limit.h"
 #include "papilio/core/tensor_state.h"
 
 namespace papilio {
@@ -17,6 +18,7 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   int64_t bytes = 0;
   check(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "tensor: ", shape, " ",
         dtype, " has more bytes than 63 bits can count");
+  TensorLimit::count(static_cast<size_t>(bytes));
   return static_cast<size_t>(bytes);
 }
 

@@ -20,26 +20,27 @@ struct Source {
   const char* directory;  // null: it must be given
   int64_t side, channels;
   bool pads;
-  int64_t pad;  // when nothing else is asked for
+  int64_t pad;        // when nothing else is asked for
+  bool mirror_keeps;  // a mirrored image is still one of its class: not a digit
   AnyDataset (*open)(const std::string& directory, Split split, Choice choice);
 
   std::string form() const { return std::string(name) + (directory ? "[:DIR]" : ":DIR"); }
 };
 
 const Source kSources[] = {
-    {"cifar10", nullptr, 32, 3, false, 0,
+    {"cifar10", nullptr, 32, 3, false, 0, true,
      [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
        return cifar10(directory, split, {.grayscale = choice.grayscale});
      }},
-    {"fashion-mnist", kFashionMnistDirectory, 28, 1, true, 2,
+    {"fashion-mnist", kFashionMnistDirectory, 28, 1, true, 2, true,
      [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
        return fashion_mnist(directory, split, {.pad = choice.pad});
      }},
-    {"mnist", nullptr, 28, 1, true, 2,
+    {"mnist", nullptr, 28, 1, true, 2, false,
      [](const std::string& directory, Split split, Choice choice) -> AnyDataset {
        return mnist(directory, split, {.pad = choice.pad});
      }},
-    {"amat", nullptr, 28, 1, true, 2,
+    {"amat", nullptr, 28, 1, true, 2, false,
      [](const std::string& path, Split split, Choice choice) -> AnyDataset {
        return amat(path, split, {.pad = choice.pad});
      }},
@@ -82,23 +83,39 @@ Choice choose(const Source& source, const Config& input) {
   return {grayscale, pad};
 }
 
+// Where the "+" of "SET+PICTURES" is: the first one before the name of a set, as folders may have
+// one in their names too.
+size_t plus_of(const std::string& sets) {
+  for (size_t plus = sets.find('+'); plus != std::string::npos; plus = sets.find('+', plus + 1)) {
+    const std::string after = sets.substr(plus + 1);
+    const auto begins = [&](const std::string& name) { return after.starts_with(name + ":"); };
+    if (begins(kFolder)) return plus;
+    for (const Source& source : kSources)
+      if (begins(source.name) || (source.directory && after == source.name)) return plus;
+  }
+  return std::string::npos;
+}
+
+bool is_variation(const std::string& spec) {
+  return spec.starts_with(kRotation) || spec.starts_with(kNoise);
+}
+
 // "bg-rot:SET+PICTURES" and "noise-LEVEL:SET".
 std::optional<AnyDataset> open_variation(const std::string& spec, Split split,
                                          const Config& input) {
   const bool rotation = spec.starts_with(kRotation);
-  if (!rotation && !spec.starts_with(kNoise)) return {};
+  if (!is_variation(spec)) return {};
   const std::string name = spec.substr(0, spec.find(':'));
   check(spec.size() > name.size() + 1, "data: ", name, " varies another data set; write ", name,
         ":SET, such as ", name, ":mnist:DIR");
   const std::string rest = spec.substr(name.size() + 1);
-  const size_t plus = rotation ? rest.find('+') : std::string::npos;
+  const size_t plus = rotation ? plus_of(rest) : std::string::npos;
   const std::string set = rest.substr(0, plus);
-  check(!set.starts_with(kRotation) && !set.starts_with(kNoise), "data: ", spec,
-        " varies a variation; give the plain set");
+  check(!is_variation(set), "data: ", spec, " varies a variation; give the plain set");
   const AnyDataset train = open(set, Split::train, {{"pad", 0}, {"grayscale", true}}),
                    test = open(set, Split::test, {{"pad", 0}, {"grayscale", true}});
   const Shape shape = train.image_shape().value_or(train.get(0).image.shape());
-  const Source source{name.c_str(), nullptr, shape[0], 1, true, 2, nullptr};
+  const Source source{name.c_str(), nullptr, shape[0], 1, true, 2, false, nullptr};
   const VariationOptions options{.pad = choose(source, input).pad};
   if (!rotation) {
     const std::string level = name.substr(kNoise.size());
@@ -128,6 +145,16 @@ AnyDataset open(const std::string& spec, Split split, const Config& input,
   if (directory.empty() && source.directory) directory = source.directory;
   check(!directory.empty(), "data: ", source.name, " needs a directory; write ", source.form());
   return source.open(directory, split, choose(source, wanted));
+}
+
+bool mirror_keeps_class(const std::string& spec) {
+  const size_t colon = spec.find(':');
+  if (is_variation(spec))
+    return colon != std::string::npos && mirror_keeps_class(spec.substr(colon + 1));
+  const std::string name = spec.substr(0, spec.find_first_of(":+"));
+  for (const Source& source : kSources)
+    if (name == source.name) return source.mirror_keeps;
+  return true;  // of pictures of things
 }
 
 std::vector<std::string> open_forms() {

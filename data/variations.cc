@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "papilio/core/kernels/normals.h"
 #include "papilio/core/threads.h"
 
 namespace papilio::data {
@@ -87,9 +88,16 @@ Pixels turned(const Pixels& image, int64_t side, double angle) {
   return result;
 }
 
+// Writes the first normal numbers of a key.
+using Normals = void (*)(Rng key, int64_t count, double* out);
+
+void exact_normals(Rng key, int64_t count, double* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = key.normal(static_cast<uint64_t>(i));
+}
+
 // Gaussian numbers of variance 1 and covariance exp(-d^2 / (4 deviation^2)): white noise, smoothed
 // in both directions by a Gaussian of that deviation.
-std::vector<double> smooth_noise(int64_t side, double deviation, Rng key) {
+std::vector<double> smooth_noise(int64_t side, double deviation, Rng key, Normals normals) {
   const auto radius = static_cast<int64_t>(std::ceil(3.5 * deviation));
   const int64_t taps = 2 * radius + 1, wide = side + 2 * radius;
   std::vector<double> weights;
@@ -101,18 +109,18 @@ std::vector<double> smooth_noise(int64_t side, double deviation, Rng key) {
   }
   for (double& w : weights) w /= std::sqrt(squares);
   const auto at = [](int64_t i) { return static_cast<size_t>(i); };
-  std::vector<double> rows(at(wide * side)), result(at(side * side)), white(at(wide));
-  for (int64_t y = 0; y < wide; ++y) {
-    for (int64_t x = 0; x < wide; ++x)
-      white[at(x)] = key.normal(static_cast<uint64_t>(y * wide + x));
-    for (int64_t x = 0; x < side; ++x)
-      for (int64_t t = 0; t < taps; ++t)
-        rows[at(y * side + x)] += weights[at(t)] * white[at(x + t)];
-  }
+  std::vector<double> rows(at(wide * side)), result(at(side * side)), white(at(wide * wide));
+  normals(key, wide * wide, white.data());
+  // Many sums side by side, each in the order of the taps.
+  const auto add_row = [&](double weight, const double* from, double* to) {
+    for (int64_t x = 0; x < side; ++x) to[x] += weight * from[x];
+  };
+  for (int64_t y = 0; y < wide; ++y)
+    for (int64_t t = 0; t < taps; ++t)
+      add_row(weights[at(t)], white.data() + y * wide + t, rows.data() + y * side);
   for (int64_t y = 0; y < side; ++y)
     for (int64_t t = 0; t < taps; ++t)
-      for (int64_t x = 0; x < side; ++x)
-        result[at(y * side + x)] += weights[at(t)] * rows[at((y + t) * side + x)];
+      add_row(weights[at(t)], rows.data() + (y + t) * side, result.data() + y * side);
   return result;
 }
 
@@ -120,7 +128,8 @@ double uniform_of_normal(double s) { return (1 + std::erf(s / std::numbers::sqrt
 
 Pixels correlated_noise(int64_t side, double share, Rng key) {
   constexpr double kBandwidth = 6;
-  const std::vector<double> smooth = smooth_noise(side, kBandwidth / 2, key.split("smooth"));
+  const std::vector<double> smooth =
+      smooth_noise(side, kBandwidth / 2, key.split("smooth"), exact_normals);
   const Rng white = key.split("white");
   Pixels noise(smooth.size());
   for (size_t k = 0; k < noise.size(); ++k)
@@ -130,12 +139,12 @@ Pixels correlated_noise(int64_t side, double share, Rng key) {
 }
 
 // Noise of several scales, the coarse ones stronger, as in pictures of things.
-Pixels texture(int64_t side, Rng key) {
+Pixels texture(int64_t side, Rng key, Normals normals) {
   std::vector<double> sum(static_cast<size_t>(side * side));
   double squares = 0, weight = 1;
   for (double deviation = 8; deviation >= 0.5; deviation /= 2, weight /= 2) {
     const auto layer =
-        smooth_noise(side, deviation, key.split(static_cast<uint64_t>(8 * deviation)));
+        smooth_noise(side, deviation, key.split(static_cast<uint64_t>(8 * deviation)), normals);
     for (size_t k = 0; k < sum.size(); ++k) sum[k] += weight * layer[k];
     squares += weight * weight;
   }
@@ -143,6 +152,20 @@ Pixels texture(int64_t side, Rng key) {
   for (size_t k = 0; k < sum.size(); ++k)
     result[k] = static_cast<float>(uniform_of_normal(sum[k] / std::sqrt(squares)));
   return result;
+}
+
+// The same levels on every processor: where a pixel is so near to the step between two of them that
+// the last bits may decide, the exact numbers do.
+Pixels texture(int64_t side, Rng key) {
+  constexpr float kNear = 4e-5f;  // levels; another last bit of a float changes 3e-5 of them
+  Pixels quick = texture(side, key, [](Rng from, int64_t count, double* out) {
+    kernels::near_normals(from.key(), count, out);
+  });
+  const bool sure = std::ranges::all_of(quick, [](float p) {
+    const float level = 255 * p;
+    return std::abs(level - std::floor(level) - 0.5f) > kNear;
+  });
+  return sure ? quick : texture(side, key, exact_normals);
 }
 
 Pixels patch(const AnyDataset& pictures, int64_t side, Rng key) {

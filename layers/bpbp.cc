@@ -14,17 +14,18 @@ namespace {
 // two blocks, decreasing then increasing, and no element of x has to be moved.
 Tensor untied_entries(int64_t n) {
   const int64_t factors = log2_exact(n), pairs = n / 2;
+  Tensor entries({2 * factors * pairs * 4}, DType::i64);
+  auto* next = entries.mutable_data<int64_t>();
   const std::vector<int64_t> reversed = pairs > 0 ? bit_reversal(pairs) : std::vector<int64_t>();
-  std::vector<int64_t> entries;
   for (int64_t block = 0; block < 2; ++block)
     for (int64_t k = 0; k < factors; ++k)
       for (int64_t i = 0; i < pairs; ++i) {
         const int64_t stride = int64_t{1} << k;
         const int64_t pair = block == 0 ? reversed[static_cast<size_t>(i)] : i;
         const int64_t row = block * (n - 1) + stride - 1 + pair % stride;
-        for (int64_t e = 0; e < 4; ++e) entries.push_back(row * 4 + e);
+        for (int64_t e = 0; e < 4; ++e) *next++ = row * 4 + e;
       }
-  return Tensor::from(entries, {static_cast<int64_t>(entries.size())});
+  return entries;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "papilio/core/config_size.h"
+#include "papilio/core/tensor_limit.h"
 #include "papilio/layers/block_diagonal.h"
 #include "papilio/layers/bpbp.h"
 #include "papilio/layers/butterfly.h"
@@ -104,7 +106,7 @@ struct Structured {
 template <class L, class Options>
 Layer of_rank(const Config& config, const Common& c) {
   return std::make_unique<L>(
-      c.in, c.out, Options{.rank = config.at("rank").as_int(), .bias = c.bias, .dtype = c.dtype},
+      c.in, c.out, Options{.rank = size_at(config, "rank"), .bias = c.bias, .dtype = c.dtype},
       Rng(0));
 }
 
@@ -125,17 +127,17 @@ constexpr Structured kStructured[] = {
            ButterflyOptions{.bias = c.bias,
                             .dtype = c.dtype,
                             .increasing_stride = config.at("increasing_stride").as_bool(),
-                            .nblocks = config.at("nblocks").as_int(),
+                            .nblocks = size_at(config, "nblocks"),
                             .tied = config.at("tied").as_bool(),
-                            .n = config.at("n").as_int()},
+                            .n = size_at(config, "n", 0)},
            Rng(0));
      }},
     {"kmatrix",
      [](const Config& config, const Common& c) -> Layer {
        return std::make_unique<KMatrix>(
            c.in, c.out,
-           KMatrixOptions{.width = config.at("width").as_int(),
-                          .expansion = config.at("expansion").as_int(),
+           KMatrixOptions{.width = size_at(config, "width"),
+                          .expansion = size_at(config, "expansion"),
                           .orthogonal = config.at("orthogonal").as_bool(),
                           .bias = c.bias,
                           .dtype = c.dtype},
@@ -150,7 +152,8 @@ constexpr Structured kStructured[] = {
      }},
     {"permutation",
      [](const Config&, const Common& c) -> Layer {
-       check(c.in >= 1, "permutation: ", c.in, " features");
+       // Its network of swaps takes some 64 bytes a feature while it is made.
+       TensorLimit::count(static_cast<size_t>(64 * c.in));
        std::vector<int64_t> order(static_cast<size_t>(c.in));
        std::iota(order.begin(), order.end(), 0);
        return std::make_unique<Permutation>(order, c.dtype);
@@ -161,7 +164,7 @@ constexpr Structured kStructured[] = {
      }},
     {"block-diagonal",
      [](const Config& config, const Common& c) -> Layer {
-       const int64_t count = config.at("count").as_int();
+       const int64_t count = size_at(config, "count");
        check(count >= 1 && c.in % count == 0 && c.out % count == 0, "block-diagonal: ", count,
              " blocks for ", c.in, " features in and ", c.out, " out");
        return std::make_unique<BlockDiagonal>(
@@ -185,7 +188,7 @@ constexpr Structured kStructured[] = {
      [](const Config& config, const Common& c) -> Layer {
        return std::make_unique<Monarch>(
            c.in, c.out,
-           MonarchOptions{.blocks = config.at("blocks").as_int(), .bias = c.bias, .dtype = c.dtype},
+           MonarchOptions{.blocks = size_at(config, "blocks", 0), .bias = c.bias, .dtype = c.dtype},
            Rng(0));
      }},
     {"product",
@@ -198,8 +201,10 @@ constexpr Structured kStructured[] = {
     {"kronecker",
      [](const Config& config, const Common&) -> Layer {
        const Config &a = config.at("left"), &b = config.at("right");
-       if (!a.is_object()) return std::make_unique<Kronecker>(a.as_int(), part_or_null(b));
-       if (!b.is_object()) return std::make_unique<Kronecker>(part_or_null(a), b.as_int());
+       if (!a.is_object())
+         return std::make_unique<Kronecker>(size_at(config, "left"), part_or_null(b));
+       if (!b.is_object())
+         return std::make_unique<Kronecker>(part_or_null(a), size_at(config, "right"));
        return std::make_unique<Kronecker>(part_or_null(a), part_or_null(b));
      }},
 };
@@ -234,11 +239,17 @@ std::vector<std::string_view> hidden_names() {
 
 std::unique_ptr<StructuredLinear> make_structured(const Config& config) {
   const std::string& name = config.at("layer").as_string();
-  const Common common{config.at("in").as_int(), config.at("out").as_int(),
-                      config.get("bias", false), dtype_named(config.at("dtype").as_string())};
+  const Common common{size_at(config, "in"), size_at(config, "out"), config.get("bias", false),
+                      dtype_named(config.at("dtype").as_string())};
   std::string names;
   for (const Structured& known : kStructured) {
-    if (known.name == name) return known.make(config, common);
+    if (known.name == name) {
+      Layer layer = known.make(config, common);
+      check(layer->in_features() == common.in && layer->out_features() == common.out,
+            "structured layer: 'in' and 'out' are ", common.in, " and ", common.out, ", ",
+            layer->describe(), " has ", layer->in_features(), " and ", layer->out_features());
+      return layer;
+    }
     names += concat(names.empty() ? "" : ", ", known.name);
   }
   fail("structured layer: unknown name '", name, "'; the names are ", names);

@@ -1,7 +1,8 @@
 #include "papilio/layers/kronecker.h"
 
 #include <utility>
-#include <vector>
+
+#include "papilio/core/config_size.h"
 
 namespace papilio {
 namespace {
@@ -14,13 +15,20 @@ const StructuredLinear& checked(const Part& part) {
   return *part;
 }
 
+int64_t product(int64_t a, int64_t b) {
+  int64_t result = 0;
+  check(!__builtin_mul_overflow(a, b, &result) && result <= kMostSize, "kronecker: ", a, " times ",
+        b, " features; at most ", kMostSize, " are supported");
+  return result;
+}
+
 // y = x[index] is [columns, rows] of an x that is [rows, columns].
 Tensor transposition(int64_t rows, int64_t columns) {
-  std::vector<int64_t> index;
-  index.reserve(static_cast<size_t>(rows * columns));
+  Tensor index({product(rows, columns)}, DType::i64);
+  auto* next = index.mutable_data<int64_t>();
   for (int64_t j = 0; j < columns; ++j)
-    for (int64_t i = 0; i < rows; ++i) index.push_back(i * columns + j);
-  return Tensor::from(index, {rows * columns});
+    for (int64_t i = 0; i < rows; ++i) *next++ = i * columns + j;
+  return index;
 }
 
 std::string text_of(const Part& part, int64_t size) {
@@ -30,7 +38,7 @@ std::string text_of(const Part& part, int64_t size) {
 }  // namespace
 
 Kronecker::Kronecker(Part left, Part right, Axis a, Axis b)
-    : StructuredLinear("kronecker", a.in * b.in, a.out * b.out, false,
+    : StructuredLinear("kronecker", product(a.in, b.in), product(a.out, b.out), false,
                        (left ? left : right)->dtype(), Rng(0)),
       a_(a),
       b_(b),

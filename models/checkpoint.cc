@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 
+#include "papilio/core/config_size.h"
 #include "papilio/core/log.h"
 #include "papilio/core/safetensors.h"
+#include "papilio/core/tensor_limit.h"
 #include "papilio/layers/factory.h"
 #include "papilio/layers/linear.h"
 #include "papilio/layers/twiddle.h"
@@ -132,6 +134,46 @@ Checkpoint decode(const Safetensors& file, const std::string& name) {
   } catch (const Error& error) {
     fail("checkpoint '", name, "': ", error.message());
   }
+}
+
+// The numbers of the configs, "width 64, parts.0.in 5": what the tensors' sizes come from.
+void list_sizes(const Config& config, const std::string& path, std::string& text) {
+  if (config.is_object()) {
+    for (const auto& [key, value] : config.as_object())
+      list_sizes(value, path.empty() ? key : concat(path, ".", key), text);
+  } else if (config.is_array()) {
+    for (size_t i = 0; i < config.as_array().size(); ++i)
+      list_sizes(config.as_array()[i], concat(path, ".", i), text);
+  } else if (!config.is_null() && !config.is_string() && text.size() < 300) {
+    text += concat(text.empty() ? "" : ", ", path, " ", config.dump());
+  }
+}
+
+std::string sizes_of(const Checkpoint& checkpoint) {
+  std::string text;
+  list_sizes(checkpoint.config, "", text);
+  for (const auto& [path, config] : checkpoint.replaced) list_sizes(config, path, text);
+  return text;
+}
+
+// What a model may allocate whose tensors are those of the checkpoint: initialising makes them a
+// few times over, the index of a tied butterfly has log2 n times their size, and a replaced layer
+// was dense at first. Sizes that the file does not bear out
+// are refused before their memory is asked for.
+size_t allowed_bytes(const Checkpoint& checkpoint) {
+  constexpr size_t kSmall = 4 << 20, kTimes = 64;
+  size_t bytes = 0;
+  int64_t numbers = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    bytes += static_cast<size_t>(tensor.bytes()) + TensorLimit::kOverhead;
+    numbers += real_count(tensor);
+  }
+  numbers = std::min(numbers, kMostSize);
+  for (const auto& [path, config] : checkpoint.replaced) {
+    const int64_t in = size_at(config, "in", 1, numbers), out = size_at(config, "out", 1, numbers);
+    bytes += static_cast<size_t>(in * out) * sizeof(float);
+  }
+  return kSmall + kTimes * bytes;
 }
 
 bool lists(const std::vector<std::string>& names, const std::string& name) {
@@ -273,10 +315,13 @@ std::unique_ptr<Module> rebuild(const Checkpoint& checkpoint, const std::string&
   }
   std::unique_ptr<Module> model;
   try {
+    const TensorLimit limit(allowed_bytes(checkpoint));
     model = make(checkpoint.model, checkpoint.config);
     replace_layers(*model, checkpoint);
   } catch (const Error& error) {
-    fail("checkpoint '", file, "': ", error.message());
+    const std::string sizes = sizes_of(checkpoint);
+    fail("checkpoint '", file, "', model ", checkpoint.model, sizes.empty() ? "" : " of ", sizes,
+         ": ", error.message());
   }
   restore(*model, checkpoint, file);
   return model;

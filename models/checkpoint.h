@@ -81,7 +81,9 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string&
 void replace_layers(Module& model, const Checkpoint& checkpoint);
 /// Makes the model that the checkpoint names, replaces its dense layers as the checkpoint says, and
 /// fills it; `file` stands for the source in messages. Throws Error that lists the registered
-/// models when the checkpoint's is not one of them.
+/// models when the checkpoint's is not one of them, and one that names the sizes when the model
+/// would take far more memory than the tensors of the checkpoint bear out; that memory is not asked
+/// for.
 std::unique_ptr<Module> rebuild(const Checkpoint& checkpoint, const std::string& file);
 /// rebuild() of what the file holds. Throws Error that lists the registered models
 /// when the file's is not one of them.

@@ -57,14 +57,17 @@ class Candidate {
     dense().latency_us = measure_latency_us(*inputs_.layer, inputs_.example, kLatencySeconds);
     // Between ranks the time is nearly a line: every one in seven is measured.
     thin_out_ranks();
-    for (Option& option : all_)
+    for (Option& option : all_) {
+      options_.projection.watch();
       if (option.name != "dense")
         option.latency_us =
             measure_latency_us(*make(option.name), inputs_.example, kLatencySeconds);
+    }
   }
 
   void fit(Option& option) {
     if (option.layer || option.name == "dense") return;
+    options_.projection.watch();
     const auto start = std::chrono::steady_clock::now();
     Projection projection = projector_.project(option.name, options_.projection);
     option.layer = std::move(projection.layer), option.error = projection.error;
@@ -231,6 +234,7 @@ std::vector<Option*> choose_error(Candidates& layers, const Budget& budget,
 
 Candidates candidates(Module& model, const data::AnyDataset& train,
                       const CompressOptions& options) {
+  const auto& watch = options.projection.watch;
   Candidates all;
   std::string replaced;
   for (const auto& [path, layer] : linear_layers(model))
@@ -239,8 +243,10 @@ Candidates candidates(Module& model, const data::AnyDataset& train,
       linear_layers(model), [](const auto& entry) { return !entry.second->replacement(); });
   if (any)
     for (const LayerInputs& inputs :
-         measure_inputs(model, train, options.images, options.projection.seed))
+         measure_inputs(model, train, options.images, options.projection.seed, watch)) {
+      watch();
       if (inputs.rows > 0) all.push_back(std::make_unique<Candidate>(inputs, options));
+    }
   check(!all.empty(), "the model ", model.describe(), " has no dense layer",
         replaced.empty() ? "" : concat(" left; compressed are ", replaced),
         "; compress takes networks with Linear layers");
@@ -249,7 +255,6 @@ Candidates candidates(Module& model, const data::AnyDataset& train,
 
 CompressedLayer replace(Candidate& candidate, Option& option) {
   Linear& layer = *candidate.inputs().layer;
-  const Shape& example = candidate.inputs().example;
   CompressedLayer row{.path = candidate.inputs().path,
                       .method = option.name,
                       .before = layer.describe(),
@@ -257,15 +262,19 @@ CompressedLayer replace(Candidate& candidate, Option& option) {
                       .parameters_before = layer.parameter_count(),
                       .parameters_after = option.parameters,
                       .error = option.error,
-                      .latency_us_before = measure_latency_us(layer, example, kReportSeconds),
                       .note = {}};
-  row.latency_us_after = row.latency_us_before;
-  if (option.name == "dense") return row;
+  if (option.name == "dense") {
+    row.latency_us_before = row.latency_us_after =
+        measure_latency_us(layer, candidate.inputs().example, kReportSeconds);
+    return row;
+  }
   candidate.fit(option);
   row.error = option.error;
+  const std::vector<double> times = measure_latencies_us(
+      {&layer, option.layer.get()}, candidate.inputs().example, kReportSeconds);
+  row.latency_us_before = times[0], row.latency_us_after = times[1];
   layer.replace(std::move(option.layer));
   row.after = layer.describe();
-  row.latency_us_after = measure_latency_us(layer, example, kReportSeconds);
   return row;
 }
 
@@ -293,6 +302,7 @@ std::vector<CompressedLayer> compress(Module& model, const data::AnyDataset& tra
   check(!chosen.empty(), "compress: no choice fits the budget ", text(options.budget));
   std::vector<CompressedLayer> rows;
   for (size_t i = 0; i < layers.size(); ++i) {
+    options.projection.watch();
     rows.push_back(replace(*layers[i], *chosen[i]));
     if (i < notes.size()) rows.back().note = notes[i];
     if (rows.back().method == "dense" && rows.back().note.empty())

@@ -36,7 +36,8 @@ struct CompressedLayer {
 /// Replaces the Linear layers of `model` by Linear::replace(). Within params and latency: by those
 /// whose errors' squares have the least sum, of all classes and sizes. Within error: each by the
 /// one with the fewest parameters. Throws Error, with the figures, when there is no dense layer,
-/// and when the budget can't be met; the model is then unchanged.
+/// and when the budget can't be met; the model is then unchanged. After what
+/// options.projection.watch throws, some of its layers may be replaced.
 std::vector<CompressedLayer> compress(Module& model, const data::AnyDataset& train,
                                       const CompressOptions& options);
 

@@ -1,5 +1,6 @@
 #include "papilio/models/compressed_mlp.h"
 
+#include "papilio/core/config_size.h"
 #include "papilio/layers/factory.h"
 
 namespace papilio::models {
@@ -32,12 +33,11 @@ CompressedMlp::CompressedMlp(const CompressedMlpOptions& options, Rng rng)
 
 std::unique_ptr<Module> CompressedMlp::make(const Config& config) {
   config.expect_keys({"inputs", "hidden", "width", "classes", "input"}, "compressed_mlp");
-  CompressedMlpOptions options{.inputs = config.at("inputs").as_int(),
+  CompressedMlpOptions options{.inputs = size_at(config, "inputs"),
                                .hidden = config.at("hidden").as_string(),
-                               .width = config.at("width").as_int(),
-                               .classes = config.at("classes").as_int(),
+                               .width = size_at(config, "width"),
+                               .classes = size_at(config, "classes"),
                                .statistics = {}};
-  check(options.inputs > 0, "compressed_mlp: inputs ", options.inputs, " must be positive");
   options.statistics = neutral(options.inputs);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<CompressedMlp>(options, Rng(0));

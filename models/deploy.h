@@ -32,8 +32,11 @@ struct CSourceOptions {
 /// compiler to vectorise. Standardize becomes a part of the layer after it.
 ///
 /// For models whose layers follow each other: dense and structured layers on flattened examples,
-/// Standardize, Relu, relu(), Flatten and Dropout. `example` is the shape of one example. Throws
-/// Error that names every layer of another type, and where the model is no chain.
+/// Standardize, Relu, relu(), Flatten, Dropout, Real2Complex and Complex2Real. Of the registered
+/// models these are compressed_mlp and structured, also with layers that were replaced;
+/// MixedConvnet, ResidualMlp, ResNet and ShuffleNet have batch norm or convolutions and are
+/// refused. `example` is the shape of one example. Throws Error that names every layer of another
+/// type, and where the model is no chain.
 Deployment c_source(Module& model, const Shape& example, const CSourceOptions& options = {});
 
 /// An ONNX file of opset 13: input "x" [batch, ...] as the model takes it, output "y" [batch, ...],
@@ -41,7 +44,8 @@ Deployment c_source(Module& model, const Shape& example, const CSourceOptions& o
 /// Transpose: the product of up to five factors is one of blocks of up to 32 x 32 numbers. Complex
 /// layers compute with pairs of reals. Convolutional models work on channels-first images inside.
 ///
-/// For the models of c_source(), and ResNet, ShuffleNet and MixedConvnet. Throws Error as it does.
+/// For the models of c_source(), and ResNet, ShuffleNet, MixedConvnet and ResidualMlp. Throws Error
+/// as it does.
 Deployment onnx_file(Module& model, const Shape& example);
 
 }  // namespace papilio::models

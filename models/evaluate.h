@@ -41,6 +41,14 @@ double measure_latency_us(Module& model, const Shape& example, double seconds = 
 /// for about a second.
 Speed measure_speed(Module& model, const Shape& example);
 
+/// For comparisons of models that take the same example: times of forward() on one random example,
+/// each measured for so long. The models take turns, and a figure is the smallest of the rounds'
+/// medians, so that what else the machine does touches all of them alike.
+std::vector<double> measure_latencies_us(const std::vector<Module*>& models, const Shape& example,
+                                         double seconds = 0.3);
+/// Speeds, measured in this way.
+std::vector<Speed> measure_speeds(const std::vector<Module*>& models, const Shape& example);
+
 /// Everything that `evaluate` prints. What is unknown is absent.
 struct Report {
   std::string model, data;

@@ -12,10 +12,12 @@ constexpr std::array kSignals = {SIGINT, SIGTERM};
 
 std::atomic<bool> flag{false};
 std::array<struct sigaction, kSignals.size()> previous;
+std::atomic<int> alive{0};
 
 }  // namespace
 
 Interrupt::Interrupt() {
+  if (alive++ > 0) return;
   flag = false;
   struct sigaction action {};
   action.sa_handler = [](int) { flag = true; };
@@ -25,9 +27,14 @@ Interrupt::Interrupt() {
 }
 
 Interrupt::~Interrupt() {
+  if (--alive > 0) return;
   for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous[i], nullptr);
 }
 
 bool Interrupt::requested() { return flag; }
+
+void Interrupt::watch() {
+  if (flag) throw Interrupted("interrupted");
+}
 
 }  // namespace papilio::models

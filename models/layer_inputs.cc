@@ -21,7 +21,8 @@ void divide(Tensor& sum, int64_t count) {
 }  // namespace
 
 std::vector<LayerInputs> measure_inputs(Module& model, const data::AnyDataset& dataset,
-                                        int64_t images, uint64_t seed) {
+                                        int64_t images, uint64_t seed,
+                                        const std::function<void()>& watch) {
   const NoTape guard;
   std::vector<LayerInputs> all;
   for (const auto& [path, layer] : linear_layers(model)) {
@@ -44,6 +45,7 @@ std::vector<LayerInputs> measure_inputs(Module& model, const data::AnyDataset& d
   });
   const data::Loader loader(dataset, {.batch = 256, .shuffle = true, .seed = seed});
   for (const auto& [pictures, labels] : loader.epoch(0)) {
+    watch();
     model(pictures);
     seen += labels.numel();
     if (seen >= images) break;

@@ -2,6 +2,7 @@
 // their approximations.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ struct LayerInputs {
 };
 
 /// Of all f32 Linear layers of the model that are not replaced, from forward passes over `images`
-/// examples (all, if there are fewer) drawn by the seed, without augmentation.
-std::vector<LayerInputs> measure_inputs(Module& model, const data::AnyDataset& dataset,
-                                        int64_t images, uint64_t seed);
+/// examples (all, if there are fewer) drawn by the seed, without augmentation. `watch` is called
+/// before every batch; what it throws is passed on.
+std::vector<LayerInputs> measure_inputs(
+    Module& model, const data::AnyDataset& dataset, int64_t images, uint64_t seed,
+    const std::function<void()>& watch = [] {});
 
 }  // namespace papilio::models

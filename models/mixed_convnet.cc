@@ -1,5 +1,6 @@
 #include "papilio/models/mixed_convnet.h"
 
+#include "papilio/core/config_size.h"
 #include "papilio/layers/factory.h"
 
 namespace papilio::models {
@@ -41,14 +42,13 @@ MixedConvnet::MixedConvnet(const MixedConvnetOptions& options, Rng rng)
 std::unique_ptr<Module> MixedConvnet::make(const Config& config) {
   config.expect_keys({"height", "width", "channels", "hidden", "features", "classes", "input"},
                      "mixed_convnet");
-  MixedConvnetOptions options{.height = config.at("height").as_int(),
-                              .width = config.at("width").as_int(),
-                              .channels = config.at("channels").as_int(),
+  MixedConvnetOptions options{.height = size_at(config, "height", 1, 1 << 16),
+                              .width = size_at(config, "width", 1, 1 << 16),
+                              .channels = size_at(config, "channels", 1, 1 << 16),
                               .hidden = config.at("hidden").as_string(),
-                              .features = config.at("features").as_int(),
-                              .classes = config.at("classes").as_int(),
+                              .features = size_at(config, "features"),
+                              .classes = size_at(config, "classes"),
                               .statistics = {}};
-  check(options.channels > 0, "mixed_convnet: channels ", options.channels, " must be positive");
   options.statistics = neutral(options.channels);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<MixedConvnet>(options, Rng(0));

@@ -174,7 +174,7 @@ void Projector::fill_low_rank(StructuredLinear& layer, int64_t rank) {
   set(layer, "up", transpose(pad(up, 0, 0, missing)));
 }
 
-void Projector::fill_monarch(StructuredLinear& layer) const {
+void Projector::fill_monarch(StructuredLinear& layer, const ProjectionOptions& options) const {
   std::vector<Parameter> parameters = layer.parameters();
   const Shape first_shape = named(parameters, "first").value().shape(),
               second_shape = named(parameters, "second").value().shape();
@@ -191,6 +191,7 @@ void Projector::fill_monarch(StructuredLinear& layer) const {
       std::copy_n(covariance_.data<double>() + (i * p + c) * in_ + i * p, columns,
                   weights.mutable_data<double>() + c * columns);
     for (int64_t t = 0; t < std::min(blocks, out_); ++t) {
+      options.watch();
       const Tensor block = block_of(weight_, t, blocks, i * p, columns);
       const int64_t rows = block.dim(0);
       Tensor vectors = outer(matmul(block, weights), block), values({rows}, DType::f64);
@@ -250,6 +251,7 @@ void Projector::descend(StructuredLinear& layer, const ProjectionOptions& option
   const optim::Schedule schedule = optim::cosine(options.steps);
   Progress progress(static_cast<double>(options.steps), 0);
   for (int64_t step = 0; step < options.steps; ++step) {
+    options.watch();
     Tape tape;
     tape.backward(mse_loss(layer.multiply(root_), scaled));
     adam.set_learning_rate(rate * schedule({step, {}}));
@@ -268,7 +270,7 @@ Projection Projector::project(const std::string& name, const ProjectionOptions& 
   if (kind == "low-rank") {
     fill_low_rank(layer, dynamic_cast<LowRank&>(layer).rank());
   } else if (kind == "monarch") {
-    fill_monarch(layer);
+    fill_monarch(layer, options);
     Projection descended = {make_class(name, in_, out_, Rng(0)), 0};
     copy_values(layer, *descended.layer);
     descend(*descended.layer, options, 0.4 * options.rate, true);

@@ -2,6 +2,7 @@
 // outputs on the inputs that the layer has.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct ProjectionOptions {
   /// Monarch, (4 / count)^2 for more butterflies, whose product changes the faster.
   double rate = 0.05;
   uint64_t seed = 0;  ///< of its beginning
+  /// Called often; what it throws ends the work and is passed on.
+  std::function<void()> watch = [] {};
 };
 
 struct Projection {
@@ -52,7 +55,7 @@ class Projector {
  private:
   void factor_outputs();
   void fill_low_rank(StructuredLinear& layer, int64_t rank);
-  void fill_monarch(StructuredLinear& layer) const;
+  void fill_monarch(StructuredLinear& layer, const ProjectionOptions& options) const;
   void make_root();
   /// `begun`: the values are a guess; otherwise those of a new layer.
   void descend(StructuredLinear& layer, const ProjectionOptions& options, double rate, bool begun);

@@ -1,5 +1,6 @@
 #include "papilio/models/residual_mlp.h"
 
+#include "papilio/core/config_size.h"
 #include "papilio/layers/factory.h"
 
 namespace papilio::models {
@@ -42,15 +43,14 @@ std::unique_ptr<Module> ResidualMlp::make(const Config& config) {
   config.expect_keys(
       {"height", "width", "channels", "hidden", "features", "depth", "classes", "input"},
       "residual_mlp");
-  ResidualMlpOptions options{.height = config.at("height").as_int(),
-                             .width = config.at("width").as_int(),
-                             .channels = config.at("channels").as_int(),
+  ResidualMlpOptions options{.height = size_at(config, "height", 1, 1 << 16),
+                             .width = size_at(config, "width", 1, 1 << 16),
+                             .channels = size_at(config, "channels", 1, 1 << 16),
                              .hidden = config.at("hidden").as_string(),
-                             .features = config.at("features").as_int(),
-                             .depth = config.at("depth").as_int(),
-                             .classes = config.at("classes").as_int(),
+                             .features = size_at(config, "features"),
+                             .depth = size_at(config, "depth", 0),
+                             .classes = size_at(config, "classes"),
                              .statistics = {}};
-  check(options.channels > 0, "residual_mlp: channels ", options.channels, " must be positive");
   options.statistics = neutral(options.channels);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<ResidualMlp>(options, Rng(0));

@@ -1,5 +1,6 @@
 #include "papilio/models/resnet.h"
 
+#include "papilio/core/config_size.h"
 #include "papilio/layers/conv_norm.h"
 #include "papilio/layers/factory.h"
 
@@ -80,9 +81,9 @@ ResNet::ResNet(const ResNetOptions& options, Rng rng)
 
 std::unique_ptr<Module> ResNet::make(const Config& config) {
   config.expect_keys({"classes", "extra", "channels", "input"}, "resnet");
-  ResNetOptions options{.classes = config.at("classes").as_int(),
+  ResNetOptions options{.classes = size_at(config, "classes"),
                         .extra = config.at("extra").as_string(),
-                        .channels = config.at("channels").as_int(),
+                        .channels = size_at(config, "channels", 1, 1 << 16),
                         .statistics = {}};
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<ResNet>(options, Rng(0));

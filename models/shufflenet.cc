@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "papilio/core/config_size.h"
 #include "papilio/layers/by_parts.h"
 #include "papilio/layers/channel_mixers.h"
 #include "papilio/layers/conv_norm.h"
@@ -210,11 +211,11 @@ std::unique_ptr<Module> ShuffleNet::make(const Config& config) {
   config.expect_keys(
       {"classes", "width", "groups", "mixer", "image_size", "ungrouped_stage2", "input"},
       "shufflenet");
-  ShuffleNetOptions options{.classes = config.at("classes").as_int(),
+  ShuffleNetOptions options{.classes = size_at(config, "classes"),
                             .width = config.at("width").as_double(),
-                            .groups = config.at("groups").as_int(),
+                            .groups = size_at(config, "groups"),
                             .mixer = config.at("mixer").as_string(),
-                            .image_size = config.at("image_size").as_int(),
+                            .image_size = size_at(config, "image_size"),
                             .ungrouped_stage2 = config.at("ungrouped_stage2").as_bool(),
                             .statistics = {}};
   if (const Config* input = config.find("input")) options.statistics.input = *input;

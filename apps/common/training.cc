@@ -6,6 +6,7 @@
 #include "papilio/apps/common/app.h"
 #include "papilio/core/file.h"
 #include "papilio/core/log.h"
+#include "papilio/data/open.h"
 #include "papilio/layers/factory.h"
 #include "papilio/layers/orthogonal.h"
 #include "papilio/models/checkpoint.h"
@@ -115,15 +116,16 @@ TrainingResult choose(const Experiment& experiment, const TrainingOptions& o) {
 }
 
 // What "our recipe" sets where the command line is silent; an app without the option has no use
-// for it.
+// for it, and neither have digits for a mirror.
 constexpr std::pair<const char*, const char*> kOurRecipe[] = {
     {"--schedule", "cosine"}, {"--warm-up", "1"}, {"--label-smoothing", "0.1"}, {"--flip", "true"}};
 
-void apply_recipe(CLI::App& app, const std::string& recipe) {
-  if (recipe != "ours") return;
+void apply_recipe(CLI::App& app, const TrainingOptions& o) {
+  if (o.recipe != "ours") return;
   for (const auto& [name, value] : kOurRecipe) {
     CLI::Option* option = app.get_option_no_throw(name);
     if (option == nullptr || option->count() > 0) continue;
+    if (std::string_view(name) == "--flip" && !data::mirror_keeps_class(o.data)) continue;
     option->add_result(value);
     option->run_callback();
   }
@@ -149,10 +151,10 @@ void add_aids(CLI::App& app, TrainingOptions& o) {
   app.add_option(
          "--recipe", o.recipe,
          "paper: what is not said is off. ours: cosine schedule, warm-up of an epoch, label "
-         "smoothing 0.1, and mirrored images where the program has --flip")
+         "smoothing 0.1, and, except for digits, mirrored images where the program has --flip")
       ->check(CLI::IsMember({"paper", "ours"}))
       ->capture_default_str();
-  app.parse_complete_callback([&app, &o] { apply_recipe(app, o.recipe); });
+  app.parse_complete_callback([&app, &o] { apply_recipe(app, o); });
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <iomanip>
 #include <ostream>
 
+#include "papilio/models/interrupt.h"
+
 namespace papilio::apps {
 namespace {
 
@@ -55,10 +57,13 @@ void print(std::ostream& out, const Table& table) {
 
 }  // namespace
 
+models::Score score(Module& model, const data::AnyDataset& dataset) {
+  return models::score(model, dataset, [](const Tensor&) { models::Interrupt::watch(); });
+}
+
 State state_of(Module& model, const std::string& file, const data::AnyDataset& test) {
-  return {models::score(model, test), model.parameter_count(),
-          static_cast<int64_t>(std::filesystem::file_size(file)),
-          models::measure_speed(model, test.get(0).image.shape())};
+  return {score(model, test), model.parameter_count(),
+          static_cast<int64_t>(std::filesystem::file_size(file))};
 }
 
 Config to_config(const std::vector<models::CompressedLayer>& layers) {

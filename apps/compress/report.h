@@ -10,12 +10,16 @@
 
 namespace papilio::apps {
 
+/// models::score(), which throws models::Interrupted at Ctrl-C while a models::Interrupt lives.
+models::Score score(Module& model, const data::AnyDataset& dataset);
+
 /// A network as the report compares it.
 struct State {
   models::Score score;                ///< on the test set
   int64_t parameters = 0, bytes = 0;  ///< trained real numbers; of the file
   models::Speed speed = {};
 };
+/// Without the speed; throws as score() does.
 State state_of(Module& model, const std::string& file, const data::AnyDataset& test);
 
 struct Compression {

@@ -5,7 +5,6 @@
 #include "papilio/apps/compress/report.h"
 #include "papilio/core/log.h"
 #include "papilio/models/checkpoint.h"
-#include "papilio/models/evaluate.h"
 #include "papilio/models/fit.h"
 
 namespace papilio::apps {
@@ -76,11 +75,12 @@ std::vector<models::CompressedLayer> project(Module& student, const data::AnyDat
     logging::info(concat("continuing with '", file, "'"));
     return layers_of(kept.training.at("layers"));
   }
-  // What an earlier run left must not be continued should this one be killed.
+  const auto layers = models::compress(student, train, compress);
+  // What an earlier run left is kept until there is something better, and must not be continued
+  // should this one be killed.
   for (const char* old :
        {"projected.safetensors", "config.json", "last.safetensors", "best.safetensors"})
     std::filesystem::remove(std::filesystem::path(run.folder) / old);
-  const auto layers = models::compress(student, train, compress);
   std::filesystem::create_directories(run.folder);
   models::Checkpoint kept = models::snapshot(student);
   kept.training = {{"settings", run.settings}, {"layers", to_config(layers)}};
@@ -90,7 +90,7 @@ std::vector<models::CompressedLayer> project(Module& student, const data::AnyDat
 
 bool tune(Module& student, const std::shared_ptr<Module>& teacher, const data::AnyDataset& train,
           const data::AnyDataset& validation, const TuneOptions& o, const TuneRun& run) {
-  const double before = models::score(student, validation).accuracy;
+  const double before = score(student, validation).accuracy;
   for (Parameter& p : student.parameters())
     if (p.hints().structured) p.mutable_hints().learning_rate_scale *= o.structured_lr;
   const models::FitReport report = models::fit(student, train, validation,

@@ -99,8 +99,8 @@ std::string complex_sum(const Plan& p, int a, int b, bool imaginary) {
 
 // The function that multiplies two runs by the matrices of a record.
 std::string pair_function(CFile& file, const Plan& p, bool unit, bool complex) {
-  const std::string name = concat("papilio_", unit ? "unit_" : "full_", p.shared ? "shared_" : "",
-                                  complex ? "complex_" : "", p.run);
+  const std::string name = concat(CFile::kHelper, unit ? "unit_" : "full_",
+                                  p.shared ? "shared_" : "", complex ? "complex_" : "", p.run);
   const int step = complex ? 2 : 1;  // numbers of an entry
   const int a = unit ? -1 : 0, b = unit ? 0 : step, c = unit ? step : 2 * step,
             d = unit ? -1 : 3 * step;
@@ -143,18 +143,17 @@ std::string loops(CFile& file, const Factor& factor, const Plan& p, bool complex
 // Transposes each of the `parts` from `from` [rows, columns] to `to`.
 std::string transposition(CFile& file, int64_t n, int64_t rows, int parts, const std::string& from,
                           const std::string& to) {
-  file.function_once(
-      "papilio_transpose",
-      "static void papilio_transpose(int rows, int columns, const float *restrict x,\n"
-      "                              float *restrict y) {\n"
-      "  for (int j = 0; j < columns; ++j)\n"
-      "    for (int i = 0; i < rows; ++i) y[rows * j + i] = x[columns * i + j];\n"
-      "}\n");
+  file.function_once("pap_transpose",
+                     "static void pap_transpose(int rows, int columns, const float *restrict x,\n"
+                     "                          float *restrict y) {\n"
+                     "  for (int j = 0; j < columns; ++j)\n"
+                     "    for (int i = 0; i < rows; ++i) y[rows * j + i] = x[columns * i + j];\n"
+                     "}\n");
   std::string text;
   for (int part = 0; part < parts; ++part) {
     const std::string offset = part == 0 ? "" : concat(" + ", n);
-    text += concat("  papilio_transpose(", rows, ", ", n / rows, ", ", from, offset, ", ", to,
-                   offset, ");\n");
+    text += concat("  pap_transpose(", rows, ", ", n / rows, ", ", from, offset, ", ", to, offset,
+                   ");\n");
   }
   return text;
 }

@@ -13,6 +13,8 @@ namespace papilio::models {
 namespace {
 
 constexpr size_t kColumns = 100;
+// Of the 63 characters by which C99 tells internal names apart; a number may follow.
+constexpr size_t kLongestName = 55;
 
 std::string digits(float value, std::chars_format format) {
   std::array<char, 64> text;
@@ -53,9 +55,15 @@ std::string c_literal(float value) {
 std::string CFile::unique(const std::string& name) {
   std::string base = "papilio_";
   for (const char c : name) base += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  base.resize(std::min(base.size(), kLongestName));
   std::string result = base;
   for (int i = 2; !names_.insert(result).second; ++i) result = concat(base, "_", i);
   return result;
+}
+
+void CFile::function_once(const std::string& name, const std::string& text) {
+  check(name.starts_with(kHelper), "export to c: the helper ", name, " must begin with ", kHelper);
+  if (helpers_.insert(name).second) function(text);
 }
 
 void CFile::list(const std::string& head, const std::vector<std::string>& literals) {

@@ -33,7 +33,7 @@ std::string offset(const std::string& vector, int64_t count) {
 }
 
 const char* const kDot =
-    "static float papilio_dot(int n, const float *restrict w, const float *restrict x) {\n"
+    "static float pap_dot(int n, const float *restrict w, const float *restrict x) {\n"
     "  float part[32] = {0}, sum = 0;\n"
     "  int k = 0;\n"
     "  for (; k + 32 <= n; k += 32)\n"
@@ -100,12 +100,12 @@ class Writer {
   }
 
   void add(const Step& step, const DenseStep& what) {
-    file_.function_once("papilio_dot", kDot);
+    file_.function_once("pap_dot", kDot);
     const bool complex = is_complex(what.weight.dtype());
     const std::string weight = file_.array(name(step, "weight"), planes(what.weight));
     const std::string bias = bias_array(step, what.bias);
     const auto dot = [&](int64_t part, int64_t of_x) {
-      return concat("papilio_dot(", step.in, ", ", weight, " + ",
+      return concat("pap_dot(", step.in, ", ", weight, " + ",
                     part == 0 ? "" : concat(part * what.weight.numel(), " + "), step.in, " * i, ",
                     offset(from_, of_x * step.in), ")");
     };

@@ -1,4 +1,5 @@
-// The convolutional networks of models/ as ONNX. Internal to models.
+// The networks of models/ with batch norm as ONNX: convolutional ones and ResidualMlp. Internal to
+// models.
 #pragma once
 
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace papilio::models {
 
-/// ResNet, ShuffleNet or MixedConvnet.
+/// ResNet, ShuffleNet, MixedConvnet or ResidualMlp.
 bool is_convnet(const Module& model);
 /// Appends such a model for images [height, width, channels] to the graph, from "x" to the value
 /// whose name is returned, and its layers to `rows`; `outputs` becomes the number of logits. Every

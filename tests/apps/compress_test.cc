@@ -132,6 +132,31 @@ TEST_F(Compress, GoesOnWhereItStopped) {
   EXPECT_EQ(read_file(at("parts")), read_file(at("whole")));
 }
 
+TEST_F(Compress, ControlCInTheProjectionEndsSoonAndKeepsWhatWasThere) {
+  std::vector<std::string> settings = {"--to", "kmatrix", "--budget", "params=80%"};
+  ASSERT_EQ(compress("a/best.safetensors", "kept", settings).code, 0);
+  const auto files = [&] {
+    return read_file(at("kept")) + read_file(at("kept.run/projected.safetensors")) +
+           run_bytes(at("kept.run"));
+  };
+  const std::string before = files();
+  settings.insert(settings.end(), {"--steps", "100000000", "--force"});
+  const pid_t process =
+      start(arguments("a/best.safetensors", "kept", settings), at("log.out"), at("log.err"));
+  const auto projects = [&] {
+    return std::filesystem::exists(at("log.err")) &&
+           read_file(at("log.err")).find("parameters") != std::string::npos;
+  };
+  for (int i = 0; i < 600 && !projects(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto start_time = std::chrono::steady_clock::now();
+  kill(process, SIGINT);
+  EXPECT_EQ(wait_for(process), 130);
+  EXPECT_LT(std::chrono::steady_clock::now() - start_time, std::chrono::seconds(10));
+  EXPECT_THAT(read_file(at("log.err")), HasSubstr("interrupted: nothing was changed"));
+  EXPECT_EQ(files(), before);
+}
+
 TEST_F(Compress, MistakesAreExplained) {
   const auto error = [&](const std::string& from, std::vector<std::string> more = {},
                          int code = 1) {

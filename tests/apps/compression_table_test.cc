@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "papilio/core/config.h"
+#include "papilio/core/file.h"
 #include "papilio/tests/apps/process.h"
 #include "papilio/tests/models/toy.h"
 
@@ -82,6 +83,31 @@ TEST_F(CompressionTable, ChoosesRatesAndGoesOnWhereItStopped) {
     EXPECT_EQ(x.at("seeds").as_int(), 2);
   }
   EXPECT_TRUE(a.at("rows").as_array()[1].contains("difference"));
+}
+
+TEST_F(CompressionTable, AWidthIsOfItsReferenceAndThreads) {
+  const auto widths = [&](const std::string& reference, const std::string& threads) {
+    const Outcome outcome =
+        run(command("dense-latency", {"--lr", "0.02", "--seeds", "1", "--part", "0.2",
+                                      "--reference", reference, "--threads", threads}));
+    // Networks of another width are not taken for those that are there.
+    EXPECT_THAT(outcome.code == 0 ? "take another --out" : outcome.err,
+                HasSubstr("take another --out"));
+    return Config::parse(read_file(folder_ / "out/dense-latency.width.json")).as_array();
+  };
+  const auto first = widths("bpbp", "1"), again = widths("bpbp", "1"),
+             other = widths("low-rank", "1"), back = widths("bpbp", "1");
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].at("measured").at("reference").as_string(), "bpbp");
+  EXPECT_EQ(first[0].at("measured").at("threads").as_int(), 1);
+  EXPECT_EQ(again, first);
+  ASSERT_EQ(other.size(), 2u);
+  EXPECT_EQ(other[0], first[0]);
+  EXPECT_EQ(back, other);
+  const auto threads = widths("bpbp", "2");
+  if (threads.size() != 2) {  // built without OpenMP: one thread is all there is
+    EXPECT_EQ(threads.back().at("measured").at("threads").as_int(), 2);
+  }
 }
 
 TEST_F(CompressionTable, AnUnknownRowListsTheRows) {

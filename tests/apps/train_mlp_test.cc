@@ -198,11 +198,13 @@ TEST(Help, IsWhatTheDocsSay) {
 }
 
 TEST_F(TrainMlp, OurRecipeIsAPresetThatTheCommandLineOverrules) {
+  std::string said;
   const auto config = [&](const std::string& out, const std::vector<std::string>& more) {
     std::vector<std::string> all = {"--epochs", "1", "--part", "0.2"};
     all.insert(all.end(), more.begin(), more.end());
     const Outcome outcome = run(command(out, all));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
+    said = outcome.err;
     return Config::parse(read_file(folder_ / (out + "/config.json")));
   };
   const Config paper = config("a", {}), ours = config("b", {"--recipe", "ours"}),
@@ -212,8 +214,35 @@ TEST_F(TrainMlp, OurRecipeIsAPresetThatTheCommandLineOverrules) {
   EXPECT_EQ(ours.at("schedule").as_string(), "cosine");
   EXPECT_EQ(ours.at("label_smoothing").as_double(), 0.1);
   EXPECT_EQ(ours.at("warm_up").as_double(), 1);
-  EXPECT_TRUE(ours.at("flip").as_bool());
+  EXPECT_FALSE(ours.contains("flip"));  // a mirrored digit is none
+  EXPECT_THAT(said, HasSubstr("augmentation: none"));
+  EXPECT_TRUE(config("d", {"--recipe", "ours", "--flip", "--shift", "1"}).at("flip").as_bool());
+  EXPECT_THAT(said, HasSubstr("augmentation: moved by up to 1 pixels, mirrored at random"));
+  const std::string fashion = "fashion-mnist:" + (folder_ / "mnist");
+  EXPECT_TRUE(config("e", {"--recipe", "ours", "--data", fashion}).at("flip").as_bool());
+  EXPECT_THAT(said, HasSubstr("augmentation: mirrored at random"));
   EXPECT_EQ(mixed.at("label_smoothing").as_double(), 0.2);
+}
+
+TEST_F(TrainMlp, FoldersMayHaveAnyName) {
+  for (const char* name : {"a+b c", "100 %s %d{}", "\xc3\xbc\xe6\x97\xa5", "mnist+cifar10,x"}) {
+    SCOPED_TRACE(name);
+    const std::string base = folder_ / name, data = "mnist:" + base,
+                      best = base + "/best.safetensors";
+    std::filesystem::copy(folder_ / "mnist", base);
+    const auto expect_success = [](const std::vector<std::string>& command) {
+      const Outcome outcome = run(command);
+      EXPECT_EQ(outcome.code, 0) << outcome.err;
+      return outcome;
+    };
+    expect_success({"train_mlp", "--data", "bg-rot:" + data, "--out", base, "--epochs", "1",
+                    "--hidden", "butterfly", "--threads", "1"});
+    EXPECT_THAT(expect_success({"evaluate", best, "--data", data}).out, HasSubstr("accuracy"));
+    for (const char* form : {"c", "onnx", "frozen"})
+      expect_success({"export", best, "--to", form, "--out", base + "/a file." + form});
+    expect_success({"describe", base + "/a file.frozen"});
+    expect_success({"plot", base, "--out", base + "/plot.png"});
+  }
 }
 
 TEST_F(TrainMlp, LearnsFromATeacherOfTheSameImages) {

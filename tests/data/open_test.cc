@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "papilio/tests/core/error_of.h"
 #include "papilio/tests/data/small_sets.h"
 
@@ -125,6 +127,25 @@ TEST_F(Open, VariesAnotherSet) {
   EXPECT_THAT(message("noise-7:" + mnist), HasSubstr("noise-1 (smooth) to noise-6"));
   EXPECT_THAT(message("bg-rot:"), HasSubstr("write bg-rot:SET"));
   EXPECT_THAT(message("bg-rot:noise-1:" + mnist), HasSubstr("varies a variation"));
+}
+
+TEST_F(Open, AFolderMayHaveAPlusInItsName) {
+  for (const char* name : {"a+b", "mnist+cifar10", "100 % \xc3\xbc{}+"}) {
+    const std::string folder = folder_.path() + "/" + name;
+    std::filesystem::create_directory_symlink(folder_.path(), folder);
+    EXPECT_EQ(open("bg-rot:mnist:" + folder, Split::test).size(), 4) << name;
+    EXPECT_EQ(open("bg-rot:mnist:" + folder + "+cifar10:" + folder, Split::test).size(), 4) << name;
+    EXPECT_EQ(open("mnist:" + folder, Split::test).size(), 3) << name;
+  }
+}
+
+TEST(MirrorKeepsClass, IsFalseForDigits) {
+  for (const char* spec : {"mnist:dir", "amat:file", "bg-rot:mnist:dir", "noise-3:mnist:fashion",
+                           "bg-rot:mnist:dir+cifar10:dir"})
+    EXPECT_FALSE(mirror_keeps_class(spec)) << spec;
+  for (const char* spec : {"cifar10:mnist", "fashion-mnist", "fashion-mnist:dir", "imagenet:dir",
+                           "bg-rot:fashion-mnist+cifar10:dir", "noise-1:fashion-mnist:dir"})
+    EXPECT_TRUE(mirror_keeps_class(spec)) << spec;
 }
 
 }  // namespace

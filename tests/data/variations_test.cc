@@ -8,6 +8,7 @@
 #include <numbers>
 #include <vector>
 
+#include "papilio/core/kernels/simd.h"
 #include "papilio/tests/core/error_of.h"
 
 namespace papilio::data {
@@ -119,6 +120,19 @@ TEST(Variations, TheImageStandsBeforeItsBackground) {
     }
   const auto corner = turned.get(0).image.to_vector<float>()[0];
   EXPECT_LE(corner, 0.5f);  // the pictures' brightest pixel
+}
+
+// By the quick numbers or the exact ones, on every processor; known from when all were exact.
+TEST(Variations, TexturesAreTheSameOnEveryTarget) {
+  for (const std::string& target : kernels::simd_targets()) {
+    kernels::set_simd_target(target);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const float p :
+         all_pixels(rotated_on_pictures(squares(200, true), squares(40, true), {}, Split::train)))
+      hash = (hash ^ static_cast<uint64_t>(std::lround(255 * p))) * 0x100000001b3;
+    EXPECT_EQ(hash, 0x9856056e59fa21baU) << target;
+  }
+  kernels::set_simd_target("");
 }
 
 TEST(Variations, ErrorsSayWhatIsNeeded) {

@@ -1,6 +1,6 @@
-// Any bytes are either refused with an Error or become tensors that are no bigger than the file
-// allows. An input is a header as text up to the first zero and data after it, as most mutations
-// of a file that begins with a length are refused for the length.
+// Any bytes are either refused with an Error or become tensors, and a model, that are no bigger
+// than the file allows. An input is a header as text up to the first zero and data after it, as
+// most mutations of a file that begins with a length are refused for the length.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -30,5 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   // F16 becomes twice as wide, a frozen twiddle less than twice as long.
   if (total > 4 * static_cast<int64_t>(file.size()) || frozen < checkpoint.frozen.size())
     std::abort();
+  try {
+    papilio::models::rebuild(checkpoint, "fuzz");
+  } catch (const papilio::Error&) {  // of another model, or none
+  }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <regex>
+#include <set>
 
 #include "papilio/core/file.h"
 #include "papilio/core/ops.h"
@@ -143,6 +144,47 @@ TEST(CSource, TakesImages) {
 TEST(CSource, ALayerOfALaterKindIsDense) {
   testing::Doubling model(8);
   EXPECT_EQ(expect_agreement(model, {8}).layers.at(0).note, "as a dense matrix");
+}
+
+// Whose layers' names are one when only letters and digits are left, or those of helpers.
+class Colliding : public Module {
+ public:
+  Tensor forward(const Tensor& x) override {
+    Tensor y = x;
+    for (auto& layer : layers_) y = (*layer)(y);
+    return y;
+  }
+  void fields(Fields& f) override {
+    const std::string longest(80, 'n');
+    const std::string names[] = {"dot", "transpose", "forward", "unit_16", "a.b",
+                                 "a_b", "a-b",       "a_b_2",   longest,   longest + "2"};
+    for (size_t i = 0; i < layers_.size(); ++i) f(names[i], layers_[i]);
+  }
+
+ private:
+  static std::vector<std::unique_ptr<StructuredLinear>> make() {
+    std::vector<std::unique_ptr<StructuredLinear>> layers;
+    for (uint64_t i = 0; i < 10; ++i)
+      layers.push_back(make_hidden(i % 2 == 0 ? "butterfly" : "dense", 64, 64, Rng(i)));
+    layers[3] = make_hidden("butterfly", 64, 64, Rng(3));
+    return layers;
+  }
+  std::vector<std::unique_ptr<StructuredLinear>> layers_ = make();
+};
+
+TEST(CSource, IdentifiersAreUnlikeEachOther) {
+  for (const bool frozen : {false, true}) {
+    Colliding model;
+    const std::string file = expect_agreement(model, {64}, frozen).file;
+    std::set<std::string> defined;
+    const std::regex definition("static (?:const )?[a-z ]+ (\\w+)[\\[(]");
+    for (std::sregex_iterator at(file.begin(), file.end(), definition), end; at != end; ++at) {
+      const std::string name = (*at)[1];
+      EXPECT_LE(name.size(), 63u);  // which C99 tells apart
+      EXPECT_TRUE(defined.insert(name).second) << name;
+    }
+    EXPECT_GE(defined.size(), 25u);
+  }
 }
 
 TEST(CSource, NamesWhatItCannotWrite) {

@@ -66,6 +66,28 @@ TEST(Report, HasAllKeysWithAndWithoutData) {
   EXPECT_THAT(text.str(), HasSubstr("upper right"));
 }
 
+TEST(Speed, ModelsThatAreComparedTakeTurns) {
+  class Logged : public Module {
+   public:
+    Logged(char name, std::string& calls) : name_(name), calls_(calls) {}
+    Tensor forward(const Tensor& x) override {
+      if (calls_.empty() || calls_.back() != name_) calls_ += name_;
+      return x;
+    }
+
+   private:
+    char name_;
+    std::string& calls_;
+  };
+  std::string calls;
+  Logged a('a', calls), b('b', calls);
+  const std::vector<Speed> speeds = measure_speeds({&a, &b}, {8});
+  ASSERT_EQ(speeds.size(), 2u);
+  EXPECT_GT(speeds[0].latency_us, 0);
+  EXPECT_GT(speeds[1].images_per_second, 0);
+  EXPECT_THAT(calls, HasSubstr("abababababab"));
+}
+
 TEST(Summary, OneRowForEachLayerAndTheSumOfParameters) {
   CompressedMlp model(
       {.inputs = 64, .hidden = "butterfly", .width = 64, .classes = 4, .statistics = {}}, Rng(1));
