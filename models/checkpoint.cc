@@ -158,8 +158,8 @@ std::string sizes_of(const Checkpoint& checkpoint) {
 
 // What a model may allocate whose tensors are those of the checkpoint: initialising makes them a
 // few times over, the index of a tied butterfly has log2 n times their size, and a replaced layer
-// was dense at first. Sizes that the file does not bear out
-// are refused before their memory is asked for.
+// was dense at first. Sizes that the file does not bear out are refused before their memory is
+// asked for.
 size_t allowed_bytes(const Checkpoint& checkpoint) {
   constexpr size_t kSmall = 4 << 20, kTimes = 64;
   size_t bytes = 0;

@@ -40,7 +40,7 @@ constexpr int kGroup = 4;
 using Sums = hn::Full128<float>;
 
 template <class DV>
-HWY_INLINE hn::Vec<Sums> sum_of_blocks(DV d, hn::Vec<DV> v) {
+HWY_INLINE hn::Vec<Sums> sum_of_blocks([[maybe_unused]] DV d, hn::Vec<DV> v) {
   if constexpr (hn::MaxLanes(DV()) == 4) {
     return v;
   } else {
