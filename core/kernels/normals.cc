@@ -34,8 +34,9 @@ HWY_INLINE Words times(Words x, uint32_t factor) {
 HWY_INLINE V unit(Words low, Words high) {
   const Words mask = hn::Set(U64(), 0xFFFFFFFFu);
   const Words bits = hn::Or(hn::And(low, mask), hn::ShiftLeft<32>(high));
-  return hn::Mul(hn::ConvertTo(D(), hn::BitCast(hn::RebindToSigned<U64>(), hn::ShiftRight<11>(bits))),
-                 hn::Set(D(), 0x1p-53));
+  return hn::Mul(
+      hn::ConvertTo(D(), hn::BitCast(hn::RebindToSigned<U64>(), hn::ShiftRight<11>(bits))),
+      hn::Set(D(), 0x1p-53));
 }
 
 // See core/philox.h and Rng::normal().

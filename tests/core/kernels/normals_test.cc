@@ -21,8 +21,8 @@ TEST(NearNormals, AreThoseOfTheKeyOnEveryTarget) {
       near_normals(rng.key(), count, out.data());
       double worst = 0;
       for (int64_t i = 0; i < count; ++i)
-        worst = std::max(worst, std::abs(out[static_cast<size_t>(i)] -
-                                         rng.normal(static_cast<uint64_t>(i))));
+        worst = std::max(
+            worst, std::abs(out[static_cast<size_t>(i)] - rng.normal(static_cast<uint64_t>(i))));
       EXPECT_LT(worst, 1e-12) << target << " " << count;
       EXPECT_EQ(out.back(), 5) << target << " " << count;
     }
