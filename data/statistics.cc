@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "papilio/core/threads.h"
@@ -95,6 +96,10 @@ Statistics packed(const std::vector<double>& mean, const std::vector<double>& va
 }
 
 }  // namespace
+
+Statistics neutral_statistics(int64_t count, Config input) {
+  return {Tensor::zeros({count}), Tensor::full({count}, 1), std::move(input)};
+}
 
 Statistics statistics(const AnyDataset& dataset, int64_t most) {
   const Features all = features(dataset, most);

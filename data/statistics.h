@@ -17,6 +17,10 @@ struct Statistics {
   Config input = Config();
 };
 
+/// Mean 0 and deviation 1 of so many features or channels: what a model has before it knows its
+/// data.
+Statistics neutral_statistics(int64_t count, Config input = Config());
+
 /// For `most`: every example counts.
 inline constexpr int64_t kAllExamples = std::numeric_limits<int64_t>::max();
 

@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <numeric>
-
 #include "papilio/layers/closed_form.h"
+#include "papilio/layers/permutation_choices.h"
 #include "papilio/layers/twiddle.h"
 
 namespace papilio {
@@ -23,22 +21,10 @@ std::string text(const BpPermutation& p) {
 
 std::vector<int64_t> index_of(const BpPermutation& p, int64_t n) {
   log2_exact(n);
-  std::vector<int64_t> v(static_cast<size_t>(n)), block;
-  std::iota(v.begin(), v.end(), int64_t{0});
-  for (int64_t size = n; size >= 4; size /= 2)
-    for (auto first = v.begin(); first != v.end(); first += size) {
-      const auto half = first + size / 2, last = first + size;
-      if (p.separate) {
-        block.assign(first, last);
-        for (int64_t i = 0; i < size / 2; ++i) {
-          first[i] = block[static_cast<size_t>(2 * i)];
-          half[i] = block[static_cast<size_t>(2 * i + 1)];
-        }
-      }
-      if (p.reverse_first) std::reverse(first, half);
-      if (p.reverse_second) std::reverse(half, last);
-    }
-  return v;
+  const PermutationChoices family{.n = n, .shared = true};
+  return family.index(family.count() == 0  // nothing to choose below 4
+                          ? std::vector<bool>()
+                          : std::vector<bool>{p.separate, p.reverse_first, p.reverse_second});
 }
 
 }  // namespace papilio

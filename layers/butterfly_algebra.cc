@@ -4,6 +4,7 @@
 #include <complex>
 #include <vector>
 
+#include "papilio/layers/fourier_butterfly.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
 
@@ -33,11 +34,6 @@ const Butterfly& checked_square(const char* what, const Butterfly& layer) {
 void check_dtypes(const char* what, const Butterfly& left, const Butterfly& right) {
   check(left.dtype() == right.dtype(), what, ": ", left.describe(), " is ", left.dtype(), ", ",
         right.describe(), " is ", right.dtype(), "; convert one");
-}
-
-Numbers numbers_of(const Tensor& t) {
-  const NoTape guard;
-  return t.to(DType::c128).to_vector<Complex>();
 }
 
 // The twiddle of a layer, by place.

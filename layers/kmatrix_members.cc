@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "papilio/layers/butterfly_algebra.h"
+#include "papilio/layers/fourier_butterfly.h"
 #include "papilio/layers/kmatrix_algebra.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
@@ -21,8 +22,6 @@ using Index = std::vector<int64_t>;
 constexpr Matrix2 kIdentity{1, 0, 0, 1};
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
-
-std::vector<Complex> numbers_of(const Tensor& t) { return t.to(DType::c128).to_vector<Complex>(); }
 
 // ---- sparse matrices
 

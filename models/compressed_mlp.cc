@@ -6,15 +6,12 @@
 namespace papilio::models {
 namespace {
 
-data::Statistics neutral(int64_t features) {
-  return {Tensor::zeros({features}), Tensor::full({features}, 1), {}};
-}
-
 CompressedMlpOptions checked(CompressedMlpOptions options) {
   check(options.inputs > 0 && options.width > 0 && options.classes > 0, "compressed_mlp: inputs ",
         options.inputs, ", width ", options.width, " and classes ", options.classes,
         " must all be positive");
-  if (!options.statistics.mean.defined()) options.statistics = neutral(options.inputs);
+  if (!options.statistics.mean.defined())
+    options.statistics = data::neutral_statistics(options.inputs, options.statistics.input);
   check(options.statistics.mean.numel() == options.inputs, "compressed_mlp: the statistics have ",
         options.statistics.mean.numel(), " features, the model takes ", options.inputs,
         "; set inputs to the size of one example");
@@ -38,7 +35,6 @@ std::unique_ptr<Module> CompressedMlp::make(const Config& config) {
                                .width = size_at(config, "width"),
                                .classes = size_at(config, "classes"),
                                .statistics = {}};
-  options.statistics = neutral(options.inputs);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<CompressedMlp>(options, Rng(0));
 }

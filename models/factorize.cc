@@ -37,15 +37,11 @@ double column_norm(const Tensor& c128) {
   return norm(c128) / std::sqrt(static_cast<double>(c128.dim(1)));
 }
 
-Tensor as_complex(const Tensor& x) {
-  return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64).detach());
-}
-
 void check_matrix(const Tensor& matrix) {
   check(matrix.defined() && matrix.rank() == 2 && matrix.numel() > 0, "factorize: the matrix is ",
         matrix.defined() ? text(matrix) : "undefined", "; [out, in] is needed");
   check(matrix.dtype() != DType::i64, "factorize: a matrix of integers; convert it with to(f64)");
-  const Tensor numbers = as_complex(matrix);
+  const Tensor numbers = matrix.to(DType::c128);
   for (const Complex& z : numbers.span<Complex>())
     check(std::isfinite(z.real()) && std::isfinite(z.imag()),
           "factorize: the matrix has an entry that is not finite");
@@ -58,8 +54,8 @@ std::string name_of(const FitModel& model, const std::string& asked) {
 }
 
 void measure(StructuredLinear& layer, const Tensor& matrix, FactorizeReport& report) {
-  Tensor difference = as_complex(layer.to_dense());
-  const Tensor target = as_complex(matrix);
+  Tensor difference = layer.to_dense().to(DType::c128);
+  const Tensor target = matrix.to(DType::c128);
   Complex* d = difference.mutable_data<Complex>();
   const Complex* t = target.data<Complex>();
   for (int64_t i = 0; i < target.numel(); ++i) d[i] -= t[i];
@@ -87,7 +83,7 @@ struct Problem {
 Problem problem_of(const Tensor& matrix, const FactorizeOptions& options) {
   Problem problem{.matrix = matrix,
                   .options = options,
-                  .target = as_complex(matrix),
+                  .target = matrix.to(DType::c128),
                   .scale = 1,
                   .tolerance = options.tolerance,
                   .real = is_real(matrix.dtype()),
@@ -112,7 +108,8 @@ std::string key_of(const Problem& problem, const models::FitProblem& fit) {
   const auto add = [&](double x) {  // FNV-1a by words; turned, as products carry upwards only
     hash = std::rotl((hash ^ std::bit_cast<uint64_t>(x)) * 0x100000001b3, 32);
   };
-  for (const Complex& z : as_complex(problem.matrix).span<Complex>()) add(z.real()), add(z.imag());
+  const Tensor numbers = problem.matrix.to(DType::c128);
+  for (const Complex& z : numbers.span<Complex>()) add(z.real()), add(z.imag());
   std::string key = concat(problem.options.permutation_search, " ", fit.seed, " ",
                            text(problem.matrix), " ", hash);
   for (const FitModel& model : fit.models) {
@@ -272,7 +269,7 @@ Factorization factorize(const Tensor& matrix, const FactorizeOptions& options) {
 }
 
 double default_tolerance(const Tensor& matrix, DType dtype) {
-  const double column = column_norm(as_complex(matrix));
+  const double column = column_norm(matrix.to(DType::c128));
   return (real_of(dtype) == DType::f32 ? 2e-7 : 1e-12) * (column > 0 ? column : 1);
 }
 

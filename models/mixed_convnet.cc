@@ -8,10 +8,6 @@ namespace {
 
 constexpr int64_t kChannels1 = 16, kChannels2 = 32;
 
-data::Statistics neutral(int64_t channels) {
-  return {Tensor::zeros({channels}), Tensor::full({channels}, 1), {}};
-}
-
 MixedConvnetOptions checked(MixedConvnetOptions options) {
   check(options.height > 0 && options.width > 0 && options.height % 4 == 0 &&
             options.width % 4 == 0 && options.channels > 0 && options.features > 0 &&
@@ -19,7 +15,8 @@ MixedConvnetOptions checked(MixedConvnetOptions options) {
         "mixed_convnet: images ", Shape{options.height, options.width, options.channels},
         ", features ", options.features, " and classes ", options.classes,
         " must be positive, height and width multiples of 4; pad the images");
-  if (!options.statistics.mean.defined()) options.statistics = neutral(options.channels);
+  if (!options.statistics.mean.defined())
+    options.statistics = data::neutral_statistics(options.channels, options.statistics.input);
   check(options.statistics.mean.numel() == options.channels, "mixed_convnet: the statistics have ",
         options.statistics.mean.numel(), " channels, the images ", options.channels,
         "; use data::channel_statistics()");
@@ -49,7 +46,6 @@ std::unique_ptr<Module> MixedConvnet::make(const Config& config) {
                               .features = size_at(config, "features"),
                               .classes = size_at(config, "classes"),
                               .statistics = {}};
-  options.statistics = neutral(options.channels);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<MixedConvnet>(options, Rng(0));
 }

@@ -6,10 +6,6 @@
 namespace papilio::models {
 namespace {
 
-data::Statistics neutral(int64_t channels) {
-  return {Tensor::zeros({channels}), Tensor::full({channels}, 1), {}};
-}
-
 int64_t inputs_of(const ResidualMlpOptions& o) { return o.height * o.width * o.channels; }
 
 ResidualMlpOptions checked(ResidualMlpOptions options) {
@@ -18,7 +14,8 @@ ResidualMlpOptions checked(ResidualMlpOptions options) {
         "residual_mlp: images ", Shape{options.height, options.width, options.channels},
         ", features ", options.features, " and classes ", options.classes,
         " must be positive, depth ", options.depth, " not negative");
-  if (!options.statistics.mean.defined()) options.statistics = neutral(options.channels);
+  if (!options.statistics.mean.defined())
+    options.statistics = data::neutral_statistics(options.channels, options.statistics.input);
   check(options.statistics.mean.numel() == options.channels, "residual_mlp: the statistics have ",
         options.statistics.mean.numel(), " channels, the images ", options.channels,
         "; use data::channel_statistics()");
@@ -51,7 +48,6 @@ std::unique_ptr<Module> ResidualMlp::make(const Config& config) {
                              .depth = size_at(config, "depth", 0),
                              .classes = size_at(config, "classes"),
                              .statistics = {}};
-  options.statistics = neutral(options.channels);
   if (const Config* input = config.find("input")) options.statistics.input = *input;
   return std::make_unique<ResidualMlp>(options, Rng(0));
 }

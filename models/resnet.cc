@@ -13,8 +13,7 @@ constexpr int kBlocks = 2;  // of a stage
 ResNetOptions checked(ResNetOptions o) {
   check(o.classes >= 1 && o.channels >= 1, "resnet: classes ", o.classes, " and channels ",
         o.channels, " must be at least 1");
-  if (!o.statistics.mean.defined())
-    o.statistics = {Tensor::zeros({3}), Tensor::full({3}, 1), o.statistics.input};
+  if (!o.statistics.mean.defined()) o.statistics = data::neutral_statistics(3, o.statistics.input);
   check(o.statistics.mean.numel() == 3, "resnet: the statistics have ", o.statistics.mean.numel(),
         " values, images have 3 channels; use data::channel_statistics()");
   return o;

@@ -42,8 +42,7 @@ ShuffleNetOptions checked(ShuffleNetOptions o) {
         "'; the names are shuffle, hadamard, kmatrix and none");
   check(o.mixer_init == "random" || o.mixer_init == "shuffle", "shufflenet: unknown mixer_init '",
         o.mixer_init, "'; the names are random and shuffle");
-  if (!o.statistics.mean.defined())
-    o.statistics = {Tensor::zeros({3}), Tensor::full({3}, 1), o.statistics.input};
+  if (!o.statistics.mean.defined()) o.statistics = data::neutral_statistics(3, o.statistics.input);
   check(o.statistics.mean.numel() == 3, "shufflenet: the statistics have ",
         o.statistics.mean.numel(),
         " values, images have 3 channels; use data::channel_statistics()");

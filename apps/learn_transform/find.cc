@@ -27,10 +27,7 @@ constexpr std::string_view kFile = "file:";
 bool is_file(const Request& request) { return request.target.starts_with(kFile); }
 
 double distance(const Tensor& a, const Tensor& b) {
-  const auto wide = [](const Tensor& x) {
-    return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64));
-  };
-  const Tensor p = wide(a), q = wide(b);
+  const Tensor p = a.to(DType::c128), q = b.to(DType::c128);
   double largest = 0, squares = 0;  // those of large entries would overflow
   const auto at = [&](int64_t i) { return p.data<Complex>()[i] - q.data<Complex>()[i]; };
   for (int64_t i = 0; i < p.numel(); ++i) largest = std::max(largest, std::abs(at(i)));
@@ -45,8 +42,7 @@ Tensor read_matrix(const std::string& path, double& tolerance) {
   const Tensor matrix = read_npy(path);
   check(matrix.rank() == 2, path, ": an array of ", matrix.rank(),
         " axes; a matrix [out, in] is needed");
-  const Tensor real = is_complex(matrix.dtype()) ? matrix : complex(matrix.to(DType::f64));
-  const Tensor numbers = real.to(DType::c128);
+  const Tensor numbers = matrix.to(DType::c128);
   for (int64_t i = 0; i < numbers.numel(); ++i) {
     const Complex z = numbers.data<Complex>()[i];
     check(std::isfinite(z.real()) && std::isfinite(z.imag()), path, ": entry [", i / matrix.dim(1),

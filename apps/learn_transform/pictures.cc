@@ -50,13 +50,9 @@ class Cells {
   Picture picture_;
 };
 
-Tensor wide(const Tensor& x) {
-  return is_complex(x.dtype()) ? x.to(DType::c128) : complex(x.to(DType::f64));
-}
-
 Picture picture_of(std::string title, const Tensor& matrix) {
   Cells cells(std::move(title), matrix.dim(0), matrix.dim(1));
-  const Tensor m = wide(matrix);
+  const Tensor m = matrix.to(DType::c128);
   for (int64_t i = 0; i < m.dim(0); ++i)
     for (int64_t j = 0; j < m.dim(1); ++j) cells.set(i, j, m.data<Complex>()[i * m.dim(1) + j]);
   return std::move(cells).picture();
@@ -113,7 +109,7 @@ void write(const std::string& file, const std::vector<Picture>& pictures, Colour
 }
 
 void add_factors(const Butterfly& layer, std::vector<Picture>& pictures) {
-  const Tensor twiddle = wide(layer.untied_twiddle());
+  const Tensor twiddle = layer.untied_twiddle().to(DType::c128);
   const int64_t n = layer.n(), levels = log2_exact(n);
   const Complex* entry = twiddle.data<Complex>();
   for (int64_t block = 0; block < layer.nblocks(); ++block)
@@ -147,7 +143,8 @@ void draw_pictures(const std::string& folder, const Target& target, Factorizatio
   if (!factors.empty()) write(folder + "/factors.png", factors, signed_colour);
   if (!permutations.empty()) write(folder + "/permutation.png", permutations, signed_colour);
   if (!target.matrix.defined()) return;
-  const Tensor learned = wide(found.layer->to_dense()), wanted = wide(target.matrix);
+  const Tensor learned = found.layer->to_dense().to(DType::c128),
+               wanted = target.matrix.to(DType::c128);
   write(folder + "/matrix.png", {picture_of("target", wanted), picture_of("learned", learned)},
         signed_colour);
   write(folder + "/error.png",

@@ -143,10 +143,10 @@ TEST_F(Compress, ControlCInTheProjectionEndsSoonAndKeepsWhatWasThere) {
   settings.insert(settings.end(), {"--steps", "100000000", "--force"});
   std::filesystem::remove(at("log.err"));  // of another test: the signal would come too early
   const pid_t process =
-      start(arguments("a/best.safetensors", "kept", settings), at("log.out"), at("log.err"));
+      start(arguments("a/best.safetensors", "kept", settings), at("kept.out"), at("kept.err"));
   const auto projects = [&] {
-    return std::filesystem::exists(at("log.err")) &&
-           read_file(at("log.err")).find("parameters") != std::string::npos;
+    return std::filesystem::exists(at("kept.err")) &&
+           read_file(at("kept.err")).find("parameters") != std::string::npos;
   };
   for (int i = 0; i < 600 && !projects(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -154,7 +154,7 @@ TEST_F(Compress, ControlCInTheProjectionEndsSoonAndKeepsWhatWasThere) {
   kill(process, SIGINT);
   EXPECT_EQ(wait_for(process), 130);
   EXPECT_LT(std::chrono::steady_clock::now() - start_time, std::chrono::seconds(10));
-  EXPECT_THAT(read_file(at("log.err")), HasSubstr("interrupted: nothing was changed"));
+  EXPECT_THAT(read_file(at("kept.err")), HasSubstr("interrupted: nothing was changed"));
   EXPECT_EQ(files(), before);
 }
 
