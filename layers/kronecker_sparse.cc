@@ -105,7 +105,19 @@ std::vector<KroneckerPattern> butterfly_chain(int64_t n) {
   return radix_chain(twos, twos);
 }
 
+namespace {
+
+void check_values(const KroneckerFactor& factor) {
+  const auto [a, b, c, d] = factor.pattern;
+  check(factor.values.defined() && factor.values.shape() == Shape{a, d, b, c},
+        "a Kronecker-sparse factor of pattern ", text(factor.pattern), " has values ",
+        factor.values, "; expected [", a, ", ", d, ", ", b, ", ", c, "]");
+}
+
+}  // namespace
+
 KroneckerFactor multiply(const KroneckerFactor& left, const KroneckerFactor& right) {
+  check_values(left), check_values(right);
   check(left.values.dtype() == right.values.dtype(), "multiply: factors of ",
         text(left.values.dtype()), " and ", text(right.values.dtype()), "; give both one dtype");
   const KroneckerPattern whole = product_pattern(left.pattern, right.pattern);
@@ -121,6 +133,7 @@ KroneckerFactor multiply(const KroneckerFactor& left, const KroneckerFactor& rig
 
 Tensor dense_matrix(const std::vector<KroneckerFactor>& factors) {
   check(!factors.empty(), "dense_matrix: no factors; give at least one");
+  check_values(factors.front());
   KroneckerFactor whole = factors.front();
   for (size_t l = 1; l < factors.size(); ++l) whole = multiply(whole, factors[l]);
   const KroneckerPattern& p = whole.pattern;

@@ -45,7 +45,8 @@ struct KroneckerFactor {
   KroneckerPattern pattern;
   Tensor values;
 };
-/// The product of two chainable factors.
+/// The product of two chainable factors. Throws Error, as dense_matrix() does, when they are not,
+/// or values don't have the shape and dtype that belong to them.
 KroneckerFactor multiply(const KroneckerFactor& left, const KroneckerFactor& right);
 /// The matrix [rows, columns] of the factors, leftmost first.
 Tensor dense_matrix(const std::vector<KroneckerFactor>& factors);

@@ -22,6 +22,7 @@ namespace {
 
 using Complex = std::complex<double>;
 constexpr int64_t kDense = 1 << 14;  // beyond, the oracle's matrix is not written down
+constexpr int64_t kLargest = 1 << 15;
 constexpr std::string_view kFile = "file:";
 
 bool is_file(const Request& request) { return request.target.starts_with(kFile); }
@@ -182,6 +183,10 @@ Target make_target(const Request& request) {
     check(request.noise == 0, "--noise with --method oracle needs --size ", kDense, " or less");
     return {{}, {}, request.size, request.size};
   }
+  // Beyond this the search would take days, if the matrix fits into memory at all.
+  check(is_file(request) || request.size <= kLargest, "--size ", request.size, ": a matrix of ",
+        request.size, " x ", request.size, " is not searched, ", kLargest,
+        " is the most; --method oracle needs no matrix and takes powers of two up to 2^31");
   Target target;
   target.clean = is_file(request)
                      ? read_matrix(request.target.substr(kFile.size()), target.tolerance)

@@ -129,6 +129,9 @@ TEST(LearnTransform, RefusesUnknownModelsAndBudgetsForNothing) {
                                "--budget-seconds", "0.000001"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("raise it"));
+  const Outcome large = run({"learn_transform", "--target", "dft", "--size", "200000"});
+  EXPECT_EQ(large.code, 1);
+  EXPECT_THAT(large.err, AllOf(HasSubstr("--size 200000"), HasSubstr("--method oracle")));
 }
 
 TEST(LearnTransform, OtherMethods) {

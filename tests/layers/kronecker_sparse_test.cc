@@ -147,6 +147,9 @@ TEST(FitKroneckerSparse, RefusesBadInput) {
   Tensor bad = Tensor::zeros({8, 8}, DType::f64);
   bad.mutable_data<double>()[11] = -std::numeric_limits<double>::infinity();
   expect_error([&] { fit_kronecker_sparse(bad, chain); }, {"[1, 3]", "inf"});
+  const KroneckerFactor cut{{1, 2, 2, 4}, Tensor::zeros({1, 4, 2, 1}, DType::f64)};
+  expect_error([&] { dense_matrix({cut}); }, {"(1, 2, 2, 4)", "[1, 4, 2, 1]", "[1, 4, 2, 2]"});
+  expect_error([&] { multiply(cut, cut); }, {"[1, 4, 2, 2]"});
   const KroneckerFit zero = fit_kronecker_sparse(Tensor::zeros({8, 8}, DType::f64), chain);
   EXPECT_EQ(zero.relative_error, 0);
   EXPECT_EQ(frobenius(dense_matrix(zero.factors)), 0);
