@@ -143,13 +143,15 @@ HWY_INLINE void dots_of_rows(const DotsShape& s, const float* a, const float* b,
   }
 }
 
-// One row of a. Rows of b come from the caches or memory, two at a time: more streams at once are
-// slower there.
+// One row of a. Rows of b that stay in the second level of the cache are taken two at a time; of a
+// larger b one after the other, as two streams from farther away are a fifth slower.
 void dots_of_row(const DotsShape& s, const float* a, const float* b, const float* bias, float* c) {
+  constexpr int64_t kCached = int64_t{256} << 10;
+  const bool in_pairs = s.n * s.k * int64_t{sizeof(float)} <= kCached;
   int64_t j = 0;
-  for (; j + 2 <= s.n; j += 2)
+  for (; in_pairs && j + 2 <= s.n; j += 2)
     dots_of_rows<2>(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j);
-  if (j < s.n) dots_of_rows<1>(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j);
+  for (; j < s.n; ++j) dots_of_rows<1>(s, a, b + j * s.ldb, bias ? bias + j : nullptr, c + j);
 }
 
 using Tile = void (*)(const DotsShape& s, const float* a, const float* b, const float* bias,
