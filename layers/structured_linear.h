@@ -49,7 +49,10 @@ class StructuredLinear : public Module {
   /// activation(y + bias)
   Tensor finish(const Tensor& y) const;
   /// The bias, or an undefined tensor.
-  Tensor bias_or_none() const { return bias_.defined() ? bias_.value() : Tensor(); }
+  const Tensor& bias_or_none() const {
+    static const Tensor none;
+    return bias_.defined() ? bias_.value() : none;
+  }
   /// Of multiply() on one row.
   virtual int64_t flops_per_row() const = 0;
   /// "Butterfly(1024, 512, c64, tied)": the type, both sizes, the dtype unless f32, and the details

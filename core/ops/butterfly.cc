@@ -94,11 +94,11 @@ std::shared_ptr<const Packed<T>> packed(const kernels::ButterflyShape& shape, co
                    shape.nstacks, shape.nblocks, static_cast<int64_t>(shape.layout)};
   };
   if (inference) {
-    const auto frozen = kept_with<std::optional<Packed<T>>>(twiddle, key(1), [&] {
+    auto frozen = kept_with<std::optional<Packed<T>>>(twiddle, key(1), [&] {
       return std::make_shared<const std::optional<Packed<T>>>(
           Packed<T>::frozen(shape, twiddle.data<T>()));
     });
-    if (*frozen) return {frozen, &**frozen};
+    if (const auto& form = *frozen) return {std::move(frozen), &*form};
   }
   return kept_with<Packed<T>>(
       twiddle, key(0), [&] { return std::make_shared<const Packed<T>>(shape, twiddle.data<T>()); });
