@@ -60,6 +60,13 @@ KroneckerFit fit_of(const Tensor& matrix, const std::vector<KroneckerPattern>& c
           factorize::lower_bound(fit.distance, fit.kept), options.orthonormal ? bound : 0};
 }
 
+void check_values(const KroneckerFactor& factor) {
+  const auto [a, b, c, d] = factor.pattern;
+  check(factor.values.defined() && factor.values.shape() == Shape{a, d, b, c},
+        "a Kronecker-sparse factor of pattern ", text(factor.pattern), " has values ",
+        factor.values, "; expected [", a, ", ", d, ", ", b, ", ", c, "]");
+}
+
 }  // namespace
 
 std::string text(const KroneckerPattern& p) {
@@ -104,17 +111,6 @@ std::vector<KroneckerPattern> butterfly_chain(int64_t n) {
   const std::vector<int64_t> twos(static_cast<size_t>(log2_exact(n)), 2);
   return radix_chain(twos, twos);
 }
-
-namespace {
-
-void check_values(const KroneckerFactor& factor) {
-  const auto [a, b, c, d] = factor.pattern;
-  check(factor.values.defined() && factor.values.shape() == Shape{a, d, b, c},
-        "a Kronecker-sparse factor of pattern ", text(factor.pattern), " has values ",
-        factor.values, "; expected [", a, ", ", d, ", ", b, ", ", c, "]");
-}
-
-}  // namespace
 
 KroneckerFactor multiply(const KroneckerFactor& left, const KroneckerFactor& right) {
   check_values(left), check_values(right);

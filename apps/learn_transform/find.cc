@@ -183,7 +183,7 @@ Target make_target(const Request& request) {
     check(request.noise == 0, "--noise with --method oracle needs --size ", kDense, " or less");
     return {{}, {}, request.size, request.size};
   }
-  // Beyond this the search would take days, if the matrix fits into memory at all.
+  // The matrix of this size takes 16 GiB as complex numbers.
   check(is_file(request) || request.size <= kLargest, "--size ", request.size, ": a matrix of ",
         request.size, " x ", request.size, " is not searched, ", kLargest,
         " is the most; --method oracle needs no matrix and takes powers of two up to 2^31");

@@ -71,5 +71,23 @@ TEST_F(Dots, HaveTheSameBitsForEveryThreadCount) {
   }
 }
 
+// A small b is read two rows at a time, a large one row by row.
+TEST_F(Dots, HaveTheSameBitsForEveryNumberOfRows) {
+  const int64_t k = 1030;
+  for (const std::string& target : simd_targets()) {
+    set_simd_target(target);
+    const auto of = [&](int64_t n) {
+      const auto a = random_vector(k, Rng(1)), b = random_vector(100 * k, Rng(2));
+      std::vector<float> c(static_cast<size_t>(n));
+      dots({.m = 1, .n = n, .k = k, .lda = k, .ldb = k, .ldc = n}, a.data(), b.data(), nullptr,
+           c.data());
+      return c;
+    };
+    const std::vector<float> many = of(100);  // 400 kB
+    for (const int64_t n : {1, 2, 63})
+      EXPECT_EQ(of(n), std::vector<float>(many.begin(), many.begin() + n)) << target << ' ' << n;
+  }
+}
+
 }  // namespace
 }  // namespace papilio::kernels
