@@ -1,3 +1,4 @@
+// Long because the fits to a fixed and to a learned permutation share one chain of stages.
 #include "papilio/models/transform_fit.h"
 
 #include <algorithm>

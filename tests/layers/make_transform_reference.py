@@ -60,6 +60,7 @@ def rows():
 
 
 print(f"""// Written by make_transform_reference.py with NumPy {np.__version__}, SciPy {scipy.__version__} and PyWavelets {pywt.__version__}.
+// Long because it is recorded numbers.
 #pragma once
 
 #include <cstdint>

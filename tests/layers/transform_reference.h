@@ -1,4 +1,5 @@
 // Written by make_transform_reference.py with NumPy 1.24.2, SciPy 1.10.1 and PyWavelets 1.1.1.
+// Long because it is recorded numbers.
 #pragma once
 
 #include <cstdint>
