@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "papilio/layers/butterfly.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
 
@@ -56,6 +57,12 @@ Tensor Bpbp::multiply(const Tensor& x) {
   const Tensor untied = untied_twiddle();
   if (is_real(untied.dtype())) return butterfly_multiply(x, untied, n_, false, out_features_);
   return real(butterfly_multiply(complex(x), untied, n_, false, out_features_));
+}
+
+std::unique_ptr<StructuredLinear> Bpbp::times_diagonal(const Tensor& d) const {
+  if (n_ == 1 || is_complex(twiddle_.value().dtype())) return nullptr;
+  return std::make_unique<Butterfly>(Butterfly::from_twiddle(
+      in_features_, out_features_, scaled_columns(untied_twiddle(), false, d), false));
 }
 
 Tensor Bpbp::apply(const Tensor& x) {

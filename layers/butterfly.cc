@@ -72,6 +72,13 @@ Tensor Butterfly::untied_twiddle() const {
   return untied_.get({twiddle_}, [&] { return tied_twiddle(twiddle_, increasing_stride_); });
 }
 
+std::unique_ptr<StructuredLinear> Butterfly::times_diagonal(const Tensor& d) const {
+  if (n_ == 1) return nullptr;
+  return std::make_unique<Butterfly>(
+      from_twiddle(in_features_, out_features_,
+                   scaled_columns(untied_twiddle(), increasing_stride_, d), increasing_stride_));
+}
+
 Tensor Butterfly::apply(const Tensor& x) {
   return butterfly_multiply(x, untied_twiddle(), n_, increasing_stride_, out_features_,
                             bias_or_none(), activation_);

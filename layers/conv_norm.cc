@@ -39,8 +39,6 @@ Conv2dFusion fusion(const BatchNorm2d& norm, const Tensor& bias, const ConvNormI
 
 }  // namespace
 
-bool conv_norm_folds() { return !Tape::recording() && !CallObserver::watching(); }
-
 Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const ConvNormInputs& in) {
   if (in.places.defined() && !conv.depthwise())
     fail("conv_norm: places are for depthwise convolutions, which ", conv.describe(), " is not");

@@ -29,8 +29,4 @@ Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
 Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d& norm,
                  const Tensor& x, const ConvNormInputs& inputs = {});
 
-/// Whether conv_norm() surely makes one convolution of the two here: no tape records, and nobody
-/// watches.
-bool conv_norm_folds();
-
 }  // namespace papilio

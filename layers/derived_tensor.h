@@ -11,6 +11,20 @@
 
 namespace papilio {
 
+/// What a tensor held. The handle keeps the storage, so that no other gets its address.
+struct HeldTensor {
+  explicit HeldTensor(const Tensor& tensor)
+      : value(tensor), version(tensor.defined() ? tensor.version() : 0) {}
+  /// Whether `now` is that tensor and has not been written since; both may be undefined.
+  bool is(const Tensor& now) const {
+    if (!value.defined() || !now.defined()) return value.defined() == now.defined();
+    return value.shares_storage_with(now) && version == now.version();
+  }
+
+  Tensor value;
+  uint64_t version;
+};
+
 /// A tensor computed from parameters and buffers, such as the untied twiddle of tied ones, and kept
 /// for as long as none of them is written. Threads may share it.
 class DerivedTensor {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "papilio/layers/butterfly.h"
 #include "papilio/layers/permutation.h"
 #include "papilio/layers/twiddle.h"
 
@@ -140,6 +141,12 @@ Tensor KMatrix::untied_twiddle() const {
   if (!orthogonal()) return twiddle_;
   return rotations_.get({angles_, diagonal_},
                         [&] { return orthogonal_twiddle(angles_, diagonal_); });
+}
+
+std::unique_ptr<StructuredLinear> KMatrix::times_diagonal(const Tensor& d) const {
+  if (n_ == 1) return nullptr;
+  return std::make_unique<Butterfly>(Butterfly::from_twiddle(
+      in_features_, out_features_, scaled_columns(untied_twiddle(), false, d), false));
 }
 
 Tensor KMatrix::apply(const Tensor& x) {

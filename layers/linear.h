@@ -24,6 +24,10 @@ class Linear : public StructuredLinear {
   Linear(int64_t in_features, int64_t out_features, const LinearOptions& options, Rng rng);
 
   Tensor multiply(const Tensor& x) override;
+  /// Of what replaced the layer; a dense matrix is not copied for it.
+  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override {
+    return replacement_ ? replacement_->times_diagonal(d) : nullptr;
+  }
   void fuse(Activation activation) override;
   void fields(Fields& f) override;
   std::string describe() const override;

@@ -111,4 +111,6 @@ CallObserver::CallObserver(Callback callback)
 CallObserver::~CallObserver() { observer = outer_; }
 bool CallObserver::watching() { return observer != nullptr; }
 
+bool plain_inference() { return !Tape::recording() && !CallObserver::watching(); }
+
 }  // namespace papilio

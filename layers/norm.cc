@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "papilio/core/kept.h"
 #include "papilio/core/kernels/norm.h"
@@ -137,8 +140,61 @@ Tensor LayerNorm::forward(const Tensor& x) {
 
 std::string LayerNorm::describe() const { return concat("LayerNorm(", features_, ")"); }
 
+struct Standardize::Folded {
+  std::mutex mutex;
+  const StructuredLinear* next = nullptr;
+  Activation activation = Activation::none;
+  std::vector<HeldTensor> sources;          // statistics, then what the layer has
+  std::shared_ptr<StructuredLinear> layer;  // null when there is none of these
+};
+
+namespace {
+
+// Compares the tensors of modules with those that were held, which allocates nothing.
+class Unchanged : public Fields {
+ public:
+  explicit Unchanged(const std::vector<HeldTensor>& held) : held_(held) {}
+  bool all() const { return same_ && next_ == held_.size(); }
+
+ protected:
+  void parameter(const std::string& /*path*/, Parameter& member) override { see(member.value()); }
+  void buffer(const std::string& /*path*/, Tensor& member) override { see(member); }
+
+ private:
+  void see(const Tensor& now) {
+    same_ = same_ && next_ < held_.size() && held_[next_].is(now);
+    ++next_;
+  }
+
+  const std::vector<HeldTensor>& held_;
+  size_t next_ = 0;
+  bool same_ = true;
+};
+
+class Holder : public Fields {
+ public:
+  std::vector<HeldTensor> held;
+
+ protected:
+  void parameter(const std::string& /*path*/, Parameter& member) override {
+    held.emplace_back(member.value());
+  }
+  void buffer(const std::string& /*path*/, Tensor& member) override { held.emplace_back(member); }
+};
+
+Tensor repeated(const Tensor& values, int64_t times) {
+  const Tensor flat = reshape(values, {values.numel()});
+  return times == 1 ? flat : concat(std::vector<Tensor>(static_cast<size_t>(times), flat), 0);
+}
+
+}  // namespace
+
+Standardize::~Standardize() = default;
+Standardize::Standardize(Standardize&&) noexcept = default;
+Standardize& Standardize::operator=(Standardize&&) noexcept = default;
+
 Standardize::Standardize(const Tensor& mean, const Tensor& deviation)
-    : mean_(mean.clone()), deviation_(deviation.clone()) {
+    : mean_(mean.clone()), deviation_(deviation.clone()), folded_(std::make_unique<Folded>()) {
   check(mean.shape() == deviation.shape() && mean.dtype() == deviation.dtype() &&
             is_real(mean.dtype()),
         "standardize: mean ", mean, " and deviation ", deviation,
@@ -154,7 +210,22 @@ Tensor Standardize::forward(const Tensor& x) {
             std::equal(mean_.shape().begin(), mean_.shape().end(), x.shape().end() - rank),
         "standardize: x", x.shape(), " doesn't end in ", mean_.shape(),
         ", the shape of the statistics");
-  const auto factor = kept_with<Tensor>(deviation_, {}, [this] {
+  const auto factors = factor();
+  const Tensor* const input = &x;
+  if (x.dtype() != mean_.dtype() || recorded({&input, 1})) return mul(sub(x, mean_), *factors);
+  // Images, as a rule, which nobody wants a gradient of: one pass over them.
+  Tensor y(x.shape(), x.dtype());
+  dispatch_real(x.dtype(), "standardize", [&]<class T>() {
+    const int64_t features = mean_.numel();
+    if (features == 0) return;
+    kernels::scale_channels<T>(x.numel() / features, features, x.data<T>(), mean_.data<T>(),
+                               factors->data<T>(), nullptr, y.mutable_data<T>());
+  });
+  return y;
+}
+
+std::shared_ptr<const Tensor> Standardize::factor() const {
+  return kept_with<Tensor>(deviation_, {}, [this] {
     Tensor inverse(deviation_.shape(), deviation_.dtype());
     dispatch_real(deviation_.dtype(), "standardize", [&]<class T>() {
       std::transform(deviation_.data<T>(), deviation_.data<T>() + inverse.numel(),
@@ -163,17 +234,36 @@ Tensor Standardize::forward(const Tensor& x) {
     });
     return std::make_shared<const Tensor>(inverse);
   });
-  const Tensor* const input = &x;
-  if (x.dtype() != mean_.dtype() || recorded({&input, 1})) return mul(sub(x, mean_), *factor);
-  // Images, as a rule, which nobody wants a gradient of: one pass over them.
-  Tensor y(x.shape(), x.dtype());
-  dispatch_real(x.dtype(), "standardize", [&]<class T>() {
-    const int64_t features = mean_.numel();
-    if (features == 0) return;
-    kernels::scale_channels<T>(x.numel() / features, features, x.data<T>(), mean_.data<T>(),
-                               factor->data<T>(), nullptr, y.mutable_data<T>());
-  });
-  return y;
+}
+
+Tensor Standardize::before(StructuredLinear& next, const Tensor& x) {
+  const int64_t rank = mean_.rank(), features = next.in_features();
+  const auto rows = [&](const Tensor& t) {
+    const int64_t count = t.dim(0);
+    return t.rank() == 2 ? t : reshape(t, {count, count == 0 ? features : t.numel() / count});
+  };
+  const bool fits = x.rank() > rank && x.numel() == x.dim(0) * features &&
+                    x.dtype() == mean_.dtype() && next.dtype() == mean_.dtype() &&
+                    mean_.numel() > 0 &&
+                    std::equal(mean_.shape().begin(), mean_.shape().end(), x.shape().end() - rank);
+  if (!fits || !plain_inference()) return next(rows((*this)(x)));
+  std::shared_ptr<StructuredLinear> layer;
+  {
+    const std::lock_guard lock(folded_->mutex);
+    Unchanged unchanged(folded_->sources);
+    fields(unchanged), next.fields(unchanged);
+    if (folded_->next != &next || folded_->activation != next.activation() || !unchanged.all()) {
+      Holder now;
+      fields(now), next.fields(now);
+      const int64_t times = features / mean_.numel();
+      folded_->next = nullptr;  // if something throws, nothing is kept
+      folded_->layer = next.on_raw_input(repeated(mean_, times), repeated(*factor(), times));
+      folded_->sources = std::move(now.held);
+      folded_->activation = next.activation(), folded_->next = &next;
+    }
+    layer = folded_->layer;
+  }
+  return layer ? (*layer)(rows(x)) : next(rows((*this)(x)));
 }
 
 std::string Standardize::describe() const { return concat("Standardize(", mean_.shape(), ")"); }

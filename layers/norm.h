@@ -1,10 +1,11 @@
 // Normalising layers: by the statistics of the batch, of the row, or of the training data.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "papilio/layers/derived_tensor.h"
-#include "papilio/layers/module.h"
+#include "papilio/layers/structured_linear.h"
 
 namespace papilio {
 
@@ -100,10 +101,17 @@ class Standardize : public Module {
  public:
   /// Statistics of the trailing axes of x: [features], [channels] or [height, width, channels].
   Standardize(const Tensor& mean, const Tensor& deviation);
+  ~Standardize() override;
+  Standardize(Standardize&&) noexcept;
+  Standardize& operator=(Standardize&&) noexcept;
   /// Mean 0 and deviation 1, to be loaded.
   explicit Standardize(const Shape& shape, DType dtype = DType::f32);
 
   Tensor forward(const Tensor& x) override;
+  /// next(y) of y = forward(x) [batch, ...] as rows of next.in_features(). In plain inference it is
+  /// one layer where StructuredLinear::on_raw_input() gives one, which is kept until the
+  /// statistics, the layer or its parameters change.
+  Tensor before(StructuredLinear& next, const Tensor& x);
   void fields(Fields& f) override { f("mean", mean_), f("deviation", deviation_); }
   std::string describe() const override;
   Cost cost(const Shape& input) const override { return {.flops = 2 * input.numel()}; }
@@ -112,7 +120,11 @@ class Standardize : public Module {
   const Tensor& deviation() const { return deviation_; }
 
  private:
+  struct Folded;                                 // the layer that before() keeps
+  std::shared_ptr<const Tensor> factor() const;  // 1 / deviation
+
   Tensor mean_, deviation_;
+  std::unique_ptr<Folded> folded_;
 };
 
 }  // namespace papilio

@@ -1,5 +1,6 @@
 #include "papilio/layers/structured_linear.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace papilio {
@@ -34,6 +35,22 @@ Tensor StructuredLinear::forward(const Tensor& x) {
 }
 
 Tensor StructuredLinear::apply(const Tensor& x) { return finish(multiply(x)); }
+
+std::unique_ptr<StructuredLinear> StructuredLinear::on_raw_input(const Tensor& mean,
+                                                                 const Tensor& factor) {
+  const NoTape guard;
+  const Tensor shift = mul(mean, factor);
+  const bool large = dispatch_real(shift.dtype(), name_, [&]<class T>() {
+    return std::ranges::any_of(shift.span<T>(), [](T s) { return std::abs(s) > T(kLargeShift); });
+  });
+  if (large) return nullptr;
+  std::unique_ptr<StructuredLinear> layer = times_diagonal(factor);
+  if (!layer) return nullptr;
+  const Tensor product = multiply(shift);
+  layer->bias_ = Parameter(bias_.defined() ? sub(bias_, product) : scale(product, -1));
+  layer->fuse(activation_);
+  return layer;
+}
 
 Tensor StructuredLinear::to_dense() {
   const NoTape guard;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 
 #include "papilio/core/random.h"
@@ -28,6 +29,18 @@ class StructuredLinear : public Module {
   Activation activation() const { return activation_; }
   /// x M^T without the bias.
   virtual Tensor multiply(const Tensor& x) = 0;
+  /// For inference: a layer of the same sizes that multiplies by M diag(d), d real [in_features] of
+  /// the layer's precision, without bias or activation. Null where d costs more inside the layer
+  /// than as a pass over x before it.
+  virtual std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& /*d*/) const {
+    return nullptr;
+  }
+  /// For inference: a layer that gives for x what forward() gives for (x - mean) factor, both
+  /// [in_features] of the layer's real dtype. Null where times_diagonal() is, and where a mean is
+  /// so many deviations large that subtracting it behind the layer would cost digits.
+  std::unique_ptr<StructuredLinear> on_raw_input(const Tensor& mean, const Tensor& factor);
+  /// The number of deviations: beyond it x - mean stays a step of its own.
+  static constexpr double kLargeShift = 32;
   /// M [out_features, in_features], made by multiplying the identity; unknown to tapes.
   Tensor to_dense();
   /// Real numbers in the trained parameters, the bias left out: the "hidden parameters" of the

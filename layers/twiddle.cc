@@ -1,5 +1,6 @@
 #include "papilio/layers/twiddle.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -213,6 +214,29 @@ Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride) {
     return kernels::balance_rows(shape, twiddle.data<T>(), result.mutable_data<T>());
   });
   return exists ? result : twiddle;
+}
+
+Tensor scaled_columns(const Tensor& twiddle, bool increasing_stride, const Tensor& d) {
+  const auto shape = kernel_shape("scaled_columns", twiddle, increasing_stride);
+  check(d.rank() == 1 && d.dim(0) <= shape.n && d.dtype() == real_of(twiddle.dtype()),
+        "scaled_columns: the diagonal is ", d, ", expected at most [", shape.n, "] ",
+        real_of(twiddle.dtype()));
+  Tensor result = twiddle.clone();
+  dispatch_floating(twiddle.dtype(), "scaled_columns", [&]<class T>() {
+    using Real = real_type<T>;
+    const auto at = [&](int64_t i) { return i < d.numel() ? d.data<Real>()[i] : Real(1); };
+    const int64_t stride = increasing_stride ? 1 : shape.n / 2,
+                  of_stack = twiddle.numel() / std::max<int64_t>(shape.nstacks, 1);
+    for (int64_t s = 0; s < shape.nstacks; ++s) {
+      T* m = result.mutable_data<T>() + s * of_stack;
+      for (int64_t i = 0; i < shape.n / 2; ++i, m += 4) {
+        const int64_t p = 2 * i - i % stride;
+        m[0] *= at(p), m[2] *= at(p);
+        m[1] *= at(p + stride), m[3] *= at(p + stride);
+      }
+    }
+  });
+  return result;
 }
 
 Tensor conjugated(const Tensor& x) {

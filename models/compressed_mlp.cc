@@ -45,7 +45,7 @@ Tensor CompressedMlp::forward(const Tensor& x) {
         " features per example, the model takes ", options_.inputs,
         "; give it images of the size it was made for");
   const Tensor flat = reshape(x, {x.dim(0), options_.inputs});
-  return head_((*hidden_)(standardize_(flat)));
+  return head_(standardize_.before(*hidden_, flat));
 }
 
 void CompressedMlp::fields(Fields& f) {

@@ -57,8 +57,7 @@ Tensor ResidualMlp::forward(const Tensor& x) {
             x.dim(3) == options_.channels,
         "residual_mlp: x", x.shape(), ", expected [batch, ", options_.height, ", ", options_.width,
         ", ", options_.channels, "]");
-  Tensor y = reshape(standardize_(x), {x.dim(0), inputs_of(options_)});
-  y = (*norms_[0])((*layers_[0])(y));
+  Tensor y = (*norms_[0])(standardize_.before(*layers_[0], x));
   for (size_t i = 1; i < layers_.size(); ++i) y = (*norms_[i])((*layers_[i])(y), y);
   return head_(y);
 }

@@ -155,7 +155,7 @@ Tensor ShuffleBlock::forward(const Tensor& x) {
 
 Tensor ShuffleBlock::branch(const Tensor& x, const Tensor& residual) {
   const auto* shuffle = dynamic_cast<const ChannelShuffle*>(mix_mid_.get());
-  if (!shuffle || !conv_norm_folds())
+  if (!shuffle || !plain_inference())
     return conv_norm(expand_, norm3_, conv_norm(depthwise_, norm2_, remixed(reduced(x))),
                      {.residual = residual});
   // A depthwise convolution takes channels in any order, and the last one reads them from where
@@ -227,7 +227,7 @@ Tensor ShuffleNet::forward(const Tensor& x) {
   // In inference few images at a time, whose activations stay in the cache.
   const int64_t side = stem_.pool ? 8 : 2 * stem_.stride,
                 bytes = x.dim(1) * x.dim(2) / (side * side) * stage_channels(options_, 2) * 4;
-  return head_(conv_norm_folds()
+  return head_(plain_inference()
                    ? by_parts(x, std::max<int64_t>(kCached / std::max<int64_t>(bytes, 1), 1),
                               [this](const Tensor& part) { return features(part); })
                    : features(x));

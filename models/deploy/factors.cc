@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "papilio/layers/permutation.h"
+#include "papilio/layers/structured_linear.h"
 #include "papilio/layers/twiddle.h"
 
 namespace papilio::models {
@@ -14,8 +15,6 @@ using Complex = std::complex<double>;
 
 // Scales beyond it would use up the range of float.
 constexpr double kLimit = 1e25;
-// A shift so many deviations large is subtracted from x, whose digits it shares.
-constexpr double kLargeShift = 32;
 
 // Of a tensor f64 or c128, its elements as complex numbers.
 std::vector<Complex> numbers(const Tensor& t) {
@@ -102,26 +101,9 @@ void scale_columns(DenseStep& dense, const double* factor) {
     dense.weight.mutable_data<double>()[i] *= factor[i % in];
 }
 
-// Of the first factor of every stack.
-void scale_columns(ButterflyStep& step, int64_t in, const double* factor) {
-  const int64_t stride = step.increasing_stride ? 1 : step.n / 2, pairs = step.n / 2;
-  step.twiddle = step.twiddle.clone();
-  const auto at = [&](int64_t element) { return element < in ? factor[element] : 1.0; };
-  dispatch_floating(step.twiddle.dtype(), "export", [&]<class T>() {
-    for (int64_t s = 0; s < stacks(step); ++s) {
-      T* m = step.twiddle.mutable_data<T>() + s * (step.twiddle.numel() / stacks(step));
-      for (int64_t pair = 0; pair < pairs; ++pair, m += 4) {
-        const int64_t low = pair / stride * 2 * stride + pair % stride;
-        m[0] *= at(low), m[2] *= at(low);
-        m[1] *= at(low + stride), m[3] *= at(low + stride);
-      }
-    }
-  });
-}
-
 void fold(StandardizeStep& standardize, DenseStep& dense, int64_t out) {
   const Tensor shift = mul(standardize.mean, standardize.factor);
-  if (largest_shift(standardize) <= kLargeShift) {
+  if (largest_shift(standardize) <= StructuredLinear::kLargeShift) {
     dense.bias = shifted_bias(dense.bias, product(dense, numbers(shift)), out);
     standardize.mean = Tensor();
   }
@@ -129,14 +111,14 @@ void fold(StandardizeStep& standardize, DenseStep& dense, int64_t out) {
   standardize.factor = Tensor();
 }
 
-void fold(StandardizeStep& standardize, ButterflyStep& step, int64_t in, int64_t out) {
+void fold(StandardizeStep& standardize, ButterflyStep& step, int64_t out) {
   const Tensor shift = mul(standardize.mean, standardize.factor);
-  if (largest_shift(standardize) <= kLargeShift) {
+  if (largest_shift(standardize) <= StructuredLinear::kLargeShift) {
     step.bias = shifted_bias(step.bias, multiply(step, numbers(shift)), out);
     standardize.mean = Tensor();
   }
   if (step.tying[0] != Tying::none || step.n == 1) return;
-  scale_columns(step, in, standardize.factor.data<double>());
+  step.twiddle = scaled_columns(step.twiddle, step.increasing_stride, standardize.factor);
   standardize.factor = Tensor();
 }
 
@@ -217,7 +199,7 @@ void fold_standardization(Chain& chain) {
     if (auto* dense = std::get_if<DenseStep>(&next.what))
       fold(*standardize, *dense, next.out);
     else if (auto* butterfly = std::get_if<ButterflyStep>(&next.what))
-      fold(*standardize, *butterfly, next.in, next.out);
+      fold(*standardize, *butterfly, next.out);
   }
 }
 

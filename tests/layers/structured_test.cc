@@ -100,6 +100,23 @@ TEST_P(StructuredTable, to_dense_agrees_with_forward) {
   });
 }
 
+TEST_P(StructuredTable, takes_a_diagonal_into_its_matrix) {
+  const double tolerance = size_of(real_of(GetParam().dtype)) == 4 ? 1e-6 : 1e-12;
+  for_each([tolerance](StructuredLinear& layer, Sizes sizes) {
+    layer.fuse(Activation::relu);  // not a matter of the matrix
+    const Tensor d = randn({sizes.in}, Rng(3), real_of(layer.dtype()));
+    const std::unique_ptr<StructuredLinear> scaled = layer.times_diagonal(d);
+    layer.fuse(Activation::none);
+    if (!scaled) return;
+    Numbers expected = numbers_of(layer.to_dense());
+    const Numbers factors = numbers_of(d);
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] *= factors[i % factors.size()];
+    EXPECT_LT(distance(numbers_of(scaled->to_dense()), expected), tolerance);
+    EXPECT_FALSE(scaled->bias().defined());
+    EXPECT_EQ(scaled->activation(), Activation::none);
+  });
+}
+
 TEST_P(StructuredTable, leading_axes_are_rows) {
   for_each(kSmall, GetParam().dtype, [](StructuredLinear& layer, Sizes sizes) {
     const Tensor x = input(layer, 6), y = layer(x);
