@@ -45,7 +45,8 @@ TEST_P(BeforeALayer, NoticesEveryChange) {
   };
   std::vector<double> last = together();
   for (Parameter p : layer->parameters()) {
-    p.mutable_value().assign(scale(p, 1.5) + Tensor::full(p.value().shape(), 0.25, p.value().dtype()));
+    p.mutable_value().assign(scale(p, 1.5) +
+                             Tensor::full(p.value().shape(), 0.25, p.value().dtype()));
     changed(p.name().c_str());
     EXPECT_NE(together(), last);
     last = together();
@@ -69,9 +70,10 @@ TEST_P(BeforeALayer, RunsOneByOneUnderTapesAndObservers) {
         [&](Module& module, const Tensor&, const Tensor&) { seen.push_back(&module); });
     EXPECT_EQ(together(), one_by_one());
   }
-  EXPECT_EQ(seen, (std::vector<const Module*>{&standardize, layer.get(), &standardize, layer.get()}));
-  const auto checked = check_parameter_gradient([&] { return standardize.before(*layer, x); },
-                                                layer->parameters());
+  EXPECT_EQ(seen,
+            (std::vector<const Module*>{&standardize, layer.get(), &standardize, layer.get()}));
+  const auto checked =
+      check_parameter_gradient([&] { return standardize.before(*layer, x); }, layer->parameters());
   EXPECT_TRUE(checked.ok) << checked.message;
 }
 
@@ -90,7 +92,11 @@ TEST_P(BeforeALayer, TakesImagesWithStatisticsOfChannels) {
   expect_numbers(channels.before(*layer, images),
                  numbers((*layer)(reshape(channels(images), {6, kFeatures}))), 1e-12);
   EXPECT_EQ(channels.before(*layer, Tensor::zeros({0, 2, 2, 3}, f64)).shape(), Shape({0, 5}));
-  expect_error([&] { channels.before(*layer, Tensor::zeros({6, 2, 3, 2}, f64)); }, {"[6, 2, 3, 2]"});
+  expect_error(
+      [&] {
+        channels.before(*layer, Tensor::zeros({6, 2, 3, 2}, f64));
+      },
+      {"[6, 2, 3, 2]"});
   expect_error([&] { channels.before(*layer, Tensor::zeros({6, 3, 2, 3}, f64)); }, {"18", "12"});
 }
 
