@@ -150,7 +150,7 @@ struct Standardize::Folded {
 
 namespace {
 
-// Compares the tensors of modules with those that were held, which allocates nothing.
+// Compares the tensors of modules with those that were held, without copying a handle.
 class Unchanged : public Fields {
  public:
   explicit Unchanged(const std::vector<HeldTensor>& held) : held_(held) {}

@@ -96,8 +96,8 @@ HWY_INLINE void sum_columns(D d, const ChannelPass<T>& p, int64_t at, const Step
 template <class T, class Step>
 HWY_INLINE void sum_all_rows(const ChannelPass<T>& p, const Step& step) {
   constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
-  // Longer rows are read in their order, with the sums in the cache: memory is slow at pieces of
-  // rows. In short ones every sum would wait for that of the row before.
+  // Longer rows are read in their order, a few at a time, with the sums in the cache: memory is
+  // slow at pieces of rows. In short ones every sum would wait for that of the rows before.
   constexpr int64_t kShort = 256;
   if (p.width <= kShort) {
     int64_t at = 0;
@@ -112,13 +112,20 @@ HWY_INLINE void sum_all_rows(const ChannelPass<T>& p, const Step& step) {
   }
   std::fill_n(p.sum, p.width, T(0));
   std::fill_n(p.products, p.width, T(0));
-  for (int64_t row = 0; row < p.count; ++row)
-    for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
-      auto sum = hn::LoadU(d, p.sum + at), products = hn::LoadU(d, p.products + at);
-      step(d, row * p.width + at, at, sum, products);
-      hn::StoreU(sum, d, p.sum + at);
-      hn::StoreU(products, d, p.products + at);
-    });
+  int64_t row = 0;
+  const auto rows = [&](auto count) HWY_ATTR {
+    constexpr int kCount = decltype(count)::value;
+    for (; row + kCount <= p.count; row += kCount)
+      for_each_part<T>(p.width, [&](auto d, int64_t at) PAPILIO_PART {
+        auto sum = hn::LoadU(d, p.sum + at), products = hn::LoadU(d, p.products + at);
+        HWY_UNROLL(4)
+        for (int i = 0; i < kCount; ++i) step(d, (row + i) * p.width + at, at, sum, products);
+        hn::StoreU(sum, d, p.sum + at);
+        hn::StoreU(products, d, p.products + at);
+      });
+  };
+  rows(std::integral_constant<int, 4>());
+  rows(std::integral_constant<int, 1>());
 }
 
 // Sums of x - mean and of its square.
