@@ -2,13 +2,12 @@
 // learning rates chosen on the validation part, several seeds, sizes and speeds (Dao et al. 2019,
 // Table 1).
 
-#include <cmath>
 #include <filesystem>
 #include <iostream>
 
 #include "papilio/apps/common/app.h"
 #include "papilio/apps/common/canvas.h"
-#include "papilio/apps/common/trials.h"
+#include "papilio/apps/common/table.h"
 #include "papilio/apps/compression_table/drawing.h"
 #include "papilio/apps/compression_table/report.h"
 #include "papilio/apps/compression_table/rows.h"
@@ -26,13 +25,21 @@ using namespace papilio::compression_table;
 
 namespace {
 
-struct Options {
-  std::string data, out, json, draw, recipe = "paper", reference = "bpbp-complex";
+constexpr const char* kTrainer = "train_mlp";
+
+struct Options : apps::TableOptions {
+  Options()
+      : TableOptions{.rates = {0.005, 0.01, 0.02, 0.05, 0.1, 0.2},
+                     .validation = 0.15,
+                     .batch = 50,
+                     .epochs = 60,
+                     .search_epochs = 0,
+                     .workers = 0} {}
+
+  std::string draw, recipe = "paper", reference = "bpbp-complex";
   std::vector<std::string> rows = all_methods();
-  std::vector<double> rates = {0.005, 0.01, 0.02, 0.05, 0.1, 0.2};
-  double part = 1, search_part = 1, validation = 0.15, structured_lr = 1;
-  int64_t batch = 50, epochs = 60, search_epochs = 0, workers = 0;
-  int seeds = 3, parallel = 0;
+  double part = 1, search_part = 1;
+  int seeds = 3;
 };
 
 // ---- which networks
@@ -114,32 +121,18 @@ std::vector<models::Speed> speeds_of(const std::vector<apps::MethodResult>& resu
 Config report_row(const Row& row, const apps::MethodResult& result, const models::Speed& speed,
                   int64_t width, int64_t classes, const apps::MethodResult& first,
                   const Options& o) {
-  const auto accuracy = apps::spread(apps::values(result, "test_accuracy"));
   const int64_t hidden = result.runs.front().at("hidden_parameters").as_int();
-  Config search = Config::Array{};
-  for (const auto& [rate, validation] : result.search)
-    search.push_back(Config{{"learning_rate", rate}, {"validation_accuracy", validation}});
   Config report = {{"method", row.method},
                    {"title", row.title},
                    {"parameters", hidden},
                    {"network_parameters", network_parameters(hidden, width, classes)},
                    {"width", width},
                    {"compression", compression(hidden, width, classes)},
-                   {"learning_rate", result.rate},
-                   {"search", search},
-                   {"seeds", accuracy.count},
-                   {"accuracy", accuracy.mean},
-                   {"spread", accuracy.deviation},
                    {"latency_us", speed.latency_us},
                    {"images_per_second", speed.images_per_second}};
   if (const auto paper = published_accuracy(row.method, o.data))
     report["published_accuracy"] = *paper / 100;
-  if (&result != &first) {
-    const auto difference = apps::paired_difference(result, first, "test_accuracy");
-    report["difference"] = difference.mean;
-    if (difference.count > 1)
-      report["standard_error"] = difference.deviation / std::sqrt(difference.count);
-  }
+  apps::add_outcome(report, result, first);
   return report;
 }
 
@@ -182,12 +175,8 @@ int run_table(const Options& o) {
   std::vector<int64_t> widths;
   for (const Row& row : rows) widths.push_back(width_of(row, o, classes));
 
-  const apps::TrialOptions trials{.program = "train_mlp", .folder = o.out, .parallel = o.parallel};
-  const auto results = apps::compare(comparison(o, rows, widths), trials);
-  if (!results) {
-    logging::info("interrupted; the same command goes on from here");
-    return apps::kInterrupted;
-  }
+  const auto results = apps::compare(comparison(o, rows, widths), kTrainer, o);
+  if (!results) return apps::kInterrupted;
   const std::vector<models::Speed> speeds = speeds_of(*results);
   Config report = Config::Array{};
   for (size_t i = 0; i < rows.size(); ++i)
@@ -202,10 +191,13 @@ int run_table(const Options& o) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("--data", o.data, "Data set, as train_mlp takes it")
-      ->required()
-      ->type_name("NAME:DIR");
-  app.add_option("--out", o.out, "Folder of all runs")->required()->type_name("DIR");
+  apps::add_table_options(
+      app, o,
+      {.trainer = kTrainer,
+       .structured = "structured matrices",
+       .rates = "Learning rates to choose from; while the best is the smallest or largest, one "
+                "beyond it is tried. Of one there is no search",
+       .search_epochs = "; 0 = as many as the final ones"});
   app.add_option("--rows", o.rows,
                  "Hidden layers; differences are from the first one. dense-parameters and "
                  "dense-latency are narrower dense layers, as small and as fast as --reference")
@@ -219,29 +211,10 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--recipe", o.recipe, "Of every run, as train_mlp knows it: paper or ours")
       ->check(CLI::IsMember({"paper", "ours"}))
       ->capture_default_str();
-  app.add_option("--structured-lr", o.structured_lr,
-                 "Factor on the learning rate of structured matrices")
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "Images in a step")->capture_default_str();
-  app.add_option("--epochs", o.epochs, "Of the final runs")->capture_default_str();
-  app.add_option("--lr", o.rates,
-                 "Learning rates to choose from; while the best is the smallest or largest, one "
-                 "beyond it is tried. Of one there is no search")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--search-epochs", o.search_epochs,
-                 "Of the runs that choose it; 0 = as many as the final ones")
-      ->capture_default_str();
-  app.add_option("--search-part", o.search_part, "Share of the training images that these runs see")
+  app.add_option("--search-part", o.search_part,
+                 "Share of the training images that the runs of the search see")
       ->capture_default_str();
   app.add_option("--part", o.part, "Share of the training images of all runs, for quick looks")
-      ->capture_default_str();
-  app.add_option("--validation", o.validation, "Share of the training set kept for validation")
-      ->capture_default_str();
-  app.add_option("--workers", o.workers, "Threads of each run that prepare batches")
-      ->capture_default_str();
-  app.add_option("--parallel", o.parallel, "Runs at a time; 0 = one a core")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--draw", o.draw, "Picture of the table, FILE.png, FILE.svg, or FILE for both")
       ->type_name("FILE")

@@ -1,26 +1,31 @@
 // mixer_table: ShuffleNet with each of its channel mixers, as a table: learning rates chosen on the
 // validation part, several seeds, paired differences.
 
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 
 #include "papilio/apps/common/app.h"
-#include "papilio/apps/common/trials.h"
-#include "papilio/core/log.h"
+#include "papilio/apps/common/table.h"
 
 using namespace papilio;
 
 namespace {
 
-struct Options {
-  std::string data, out, json;
+constexpr const char* kTrainer = "train_shufflenet";
+
+struct Options : apps::TableOptions {
+  Options()
+      : TableOptions{.rates = {0.05, 0.1, 0.2},
+                     .validation = 0.1,
+                     .batch = 64,
+                     .epochs = 15,
+                     .search_epochs = 5,
+                     .workers = 1} {}
+
   std::vector<std::string> mixers = {"shuffle:3", "kmatrix:3", "hadamard:1"};
-  double width = 0.25, part = 0.4, validation = 0.1, warm_up = 1, structured_lr = 1;
-  int64_t groups = 8, image_size = 0, batch = 64, epochs = 15, search_epochs = 5, workers = 1;
-  std::vector<double> rates = {0.05, 0.1, 0.2};
+  double width = 0.25, part = 0.4, warm_up = 1;
+  int64_t groups = 8, image_size = 0;
   std::string mixer_init = "random", augment = "pad-crop";
-  int parallel = 0;
 };
 
 // "kmatrix:3" is a mixer and its number of seeds.
@@ -60,27 +65,12 @@ apps::Comparison comparison(const Options& o) {
 }
 
 Config row(const apps::MethodResult& r, const apps::MethodResult& baseline) {
-  const auto top1 = apps::spread(apps::values(r, "test_accuracy")),
-             top5 = apps::spread(apps::values(r, "test_top5")),
-             speed = apps::spread(apps::values(r, "images_per_second"));
-  Config search = Config::Array{};
-  for (const auto& [rate, accuracy] : r.search)
-    search.push_back(Config{{"learning_rate", rate}, {"validation_accuracy", accuracy}});
+  const auto mean = [&](const char* key) { return apps::spread(apps::values(r, key)).mean; };
   Config row = {{"mixer", r.name},
-                {"learning_rate", r.rate},
-                {"search", search},
-                {"seeds", top1.count},
                 {"parameters", r.runs.front().at("parameters")},
-                {"accuracy", top1.mean},
-                {"spread", top1.deviation},
-                {"top5", top5.mean},
-                {"images_per_second", speed.mean}};
-  if (&r != &baseline) {
-    const auto difference = apps::paired_difference(r, baseline, "test_accuracy");
-    row["difference"] = difference.mean;
-    if (difference.count > 1)
-      row["standard_error"] = difference.deviation / std::sqrt(difference.count);
-  }
+                {"top5", mean("test_top5")},
+                {"images_per_second", mean("images_per_second")}};
+  apps::add_outcome(row, r, baseline);
   return row;
 }
 
@@ -121,10 +111,13 @@ int main(int argc, char** argv) {
       "mixer_table");
   app.footer("Example: mixer_table --data imagenet:DIR --image-size 64 --out runs/mixers");
   Options o;
-  app.add_option("--data", o.data, "Data set, as train_shufflenet takes it")
-      ->required()
-      ->type_name("NAME:DIR");
-  app.add_option("--out", o.out, "Folder of all runs")->required()->type_name("DIR");
+  apps::add_table_options(
+      app, o,
+      {.trainer = kTrainer,
+       .structured = "K-matrices",
+       .rates =
+           "Learning rates to choose from, for 256 images of a batch; of one there is no search",
+       .search_epochs = ""});
   app.add_option("--mixers", o.mixers, "Rows, MIXER[:SEEDS]; differences are from the first one")
       ->delimiter(',')
       ->capture_default_str();
@@ -132,46 +125,23 @@ int main(int argc, char** argv) {
   app.add_option("--groups", o.groups, "Of the network")->capture_default_str();
   app.add_option("--image-size", o.image_size, "Height and width of the network's input")
       ->default_str("the trainer's");
-  app.add_option("--augment", o.augment, "Of training images: imagenet, pad-crop or none")
-      ->check(CLI::IsMember({"imagenet", "pad-crop", "none"}))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "Images in a step")->capture_default_str();
-  app.add_option("--epochs", o.epochs, "Of the final runs")->capture_default_str();
-  app.add_option(
-         "--lr", o.rates,
-         "Learning rates to choose from, for 256 images of a batch; of one there is no search")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--search-epochs", o.search_epochs, "Of the runs that choose it")
-      ->capture_default_str();
-  app.add_option("--part", o.part, "Share of the training images that these runs see")
-      ->capture_default_str();
-  app.add_option("--validation", o.validation, "Share of the training set kept for validation")
-      ->capture_default_str();
-  app.add_option("--warm-up", o.warm_up, "Epochs in which the learning rate rises")
-      ->capture_default_str();
   app.add_option("--mixer-init", o.mixer_init, "Of K-matrices: random or shuffle")
       ->check(CLI::IsMember({"random", "shuffle"}))
       ->capture_default_str();
-  app.add_option("--structured-lr", o.structured_lr, "Factor on the learning rate of K-matrices")
+  app.add_option("--augment", o.augment, "Of training images: imagenet, pad-crop or none")
+      ->check(CLI::IsMember({"imagenet", "pad-crop", "none"}))
       ->capture_default_str();
-  app.add_option("--workers", o.workers, "Threads of each run that prepare batches")
+  app.add_option("--part", o.part, "Share of the training images that the runs of the search see")
       ->capture_default_str();
-  app.add_option("--parallel", o.parallel, "Runs at a time; 0 = one a core")
-      ->check(CLI::NonNegativeNumber)
+  app.add_option("--warm-up", o.warm_up, "Epochs in which the learning rate rises")
       ->capture_default_str();
   apps::add_threads(app);
   apps::add_json(app, o.json);
 
   return apps::run(app, argc, argv, [&] {
     apps::log_system();
-    const apps::TrialOptions trials{
-        .program = "train_shufflenet", .folder = o.out, .parallel = o.parallel};
-    const auto results = apps::compare(comparison(o), trials);
-    if (!results) {
-      logging::info("interrupted; the same command goes on from here");
-      return apps::kInterrupted;
-    }
+    const auto results = apps::compare(comparison(o), kTrainer, o);
+    if (!results) return apps::kInterrupted;
     Config rows = Config::Array{};
     for (const auto& result : *results) rows.push_back(row(result, results->front()));
     print(rows, results->front().name, o.json == "-" ? std::cerr : std::cout);
