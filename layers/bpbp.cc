@@ -59,7 +59,7 @@ Tensor Bpbp::multiply(const Tensor& x) {
   return real(butterfly_multiply(complex(x), untied, n_, false, out_features_));
 }
 
-std::unique_ptr<StructuredLinear> Bpbp::times_diagonal(const Tensor& d) const {
+std::unique_ptr<StructuredLinear> Bpbp::with_scaled_input(const Tensor& d) const {
   if (n_ == 1 || is_complex(twiddle_.value().dtype())) return nullptr;
   return std::make_unique<Butterfly>(Butterfly::from_twiddle(
       in_features_, out_features_, scaled_columns(untied_twiddle(), false, d), false));

@@ -25,7 +25,7 @@ class Bpbp : public StructuredLinear {
   Bpbp(int64_t n, const BpbpOptions& options, Rng rng) : Bpbp(n, n, options, rng) {}
 
   Tensor multiply(const Tensor& x) override;
-  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override;
+  std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& d) const override;
   void fields(Fields& f) override { f("twiddle", twiddle_), f("bias", bias_); }
   std::string describe() const override;
   Config config() const override;

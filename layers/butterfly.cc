@@ -72,7 +72,7 @@ Tensor Butterfly::untied_twiddle() const {
   return untied_.get({twiddle_}, [&] { return tied_twiddle(twiddle_, increasing_stride_); });
 }
 
-std::unique_ptr<StructuredLinear> Butterfly::times_diagonal(const Tensor& d) const {
+std::unique_ptr<StructuredLinear> Butterfly::with_scaled_input(const Tensor& d) const {
   if (n_ == 1) return nullptr;
   return std::make_unique<Butterfly>(
       from_twiddle(in_features_, out_features_,

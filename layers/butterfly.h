@@ -51,8 +51,8 @@ class Butterfly : public StructuredLinear {
   Config config() const override;
 
   const Parameter& twiddle() const { return twiddle_; }
+  std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& d) const override;
   /// The twiddle as butterfly_multiply() takes it: the tied one expanded.
-  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override;
   Tensor untied_twiddle() const;
   int64_t n() const { return n_; }
   int64_t nstacks() const { return nstacks_; }

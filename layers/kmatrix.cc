@@ -143,7 +143,7 @@ Tensor KMatrix::untied_twiddle() const {
                         [&] { return orthogonal_twiddle(angles_, diagonal_); });
 }
 
-std::unique_ptr<StructuredLinear> KMatrix::times_diagonal(const Tensor& d) const {
+std::unique_ptr<StructuredLinear> KMatrix::with_scaled_input(const Tensor& d) const {
   if (n_ == 1) return nullptr;
   return std::make_unique<Butterfly>(Butterfly::from_twiddle(
       in_features_, out_features_, scaled_columns(untied_twiddle(), false, d), false));

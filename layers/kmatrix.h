@@ -46,7 +46,7 @@ class KMatrix : public StructuredLinear {
   /// the rows of a layer's weight with the K-matrix that stands before the layer. Throws Error when
   /// there is more than one stack.
   Tensor multiply_transposed(const Tensor& x) const;
-  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override;
+  std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& d) const override;
   /// forward() in the other layout: x [in_features, batch] -> [out_features, batch]. For callers
   /// that keep activations so between structured layers.
   Tensor forward_features_major(const Tensor& x);

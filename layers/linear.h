@@ -25,8 +25,8 @@ class Linear : public StructuredLinear {
 
   Tensor multiply(const Tensor& x) override;
   /// Of what replaced the layer; a dense matrix is not copied for it.
-  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override {
-    return replacement_ ? replacement_->times_diagonal(d) : nullptr;
+  std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& d) const override {
+    return replacement_ ? replacement_->with_scaled_input(d) : nullptr;
   }
   void fuse(Activation activation) override;
   void fields(Fields& f) override;
@@ -42,7 +42,8 @@ class Linear : public StructuredLinear {
   /// config(), and models::load() replaces again. Throws Error unless `layer` has the same features
   /// and dtype.
   void replace(std::unique_ptr<StructuredLinear> layer);
-  /// What replaced it; null for a dense layer.
+  /// What replaced it; null for a dense layer. Its activation is that of this layer: use fuse()
+  /// here.
   const StructuredLinear* replacement() const { return replacement_.get(); }
   StructuredLinear* replacement() { return replacement_.get(); }
 

@@ -16,14 +16,14 @@ LowRank::LowRank(int64_t in_features, int64_t out_features, const LowRankOptions
   down_ = thin("down", {rank_, in_features}), up_ = thin("up", {out_features, rank_});
 }
 
-std::unique_ptr<StructuredLinear> LowRank::times_diagonal(const Tensor& d) const {
+std::unique_ptr<StructuredLinear> LowRank::with_scaled_input(const Tensor& d) const {
   if (is_complex(dtype_)) return nullptr;  // a complex tensor has no product with a real one
   auto layer = std::make_unique<LowRank>(
       in_features_, out_features_, LowRankOptions{.rank = rank_, .bias = false, .dtype = dtype_},
       Rng(0));
   const NoTape guard;
-  layer->down_.mutable_value().assign(mul(down_, d));
-  layer->up_.mutable_value().assign(up_);
+  layer->down_ = Parameter(mul(down_, d));
+  layer->up_ = up_;
   return layer;
 }
 

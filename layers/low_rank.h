@@ -19,7 +19,7 @@ class LowRank : public StructuredLinear {
   LowRank(int64_t in_features, int64_t out_features, const LowRankOptions& options, Rng rng);
 
   Tensor multiply(const Tensor& x) override { return linear(linear(x, down_), up_); }
-  std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& d) const override;
+  std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& d) const override;
   void fields(Fields& f) override { f("down", down_), f("up", up_), f("bias", bias_); }
   Config config() const override;
   std::string describe() const override { return described("LowRank", concat("rank = ", rank_)); }

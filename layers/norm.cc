@@ -238,13 +238,12 @@ std::shared_ptr<const Tensor> Standardize::factor() const {
 
 Tensor Standardize::before(StructuredLinear& next, const Tensor& x) {
   const int64_t rank = mean_.rank(), features = next.in_features();
-  const auto rows = [&](const Tensor& t) {
-    const int64_t count = t.dim(0);
-    return t.rank() == 2 ? t : reshape(t, {count, count == 0 ? features : t.numel() / count});
+  const auto rows = [&](const Tensor& t) {  // the layer says what it has against another shape
+    const bool flat = t.rank() > 2 && t.shape().numel() == t.dim(0) * features;
+    return flat ? reshape(t, {t.dim(0), features}) : t;
   };
   const bool fits = x.rank() > rank && x.numel() == x.dim(0) * features &&
-                    x.dtype() == mean_.dtype() && next.dtype() == mean_.dtype() &&
-                    mean_.numel() > 0 &&
+                    x.dtype() == mean_.dtype() && next.dtype() == mean_.dtype() && x.numel() > 0 &&
                     std::equal(mean_.shape().begin(), mean_.shape().end(), x.shape().end() - rank);
   if (!fits || !plain_inference()) return next(rows((*this)(x)));
   std::shared_ptr<StructuredLinear> layer;

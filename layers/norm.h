@@ -108,9 +108,9 @@ class Standardize : public Module {
   explicit Standardize(const Shape& shape, DType dtype = DType::f32);
 
   Tensor forward(const Tensor& x) override;
-  /// next(y) of y = forward(x) [batch, ...] as rows of next.in_features(). In plain inference it is
-  /// one layer where StructuredLinear::on_raw_input() gives one, which is kept until the
-  /// statistics, the layer or its parameters change.
+  /// next(forward(x)), of images [batch, ...] as rows of next.in_features(). In plain inference
+  /// both are one layer where StructuredLinear::on_raw_input() gives one. It is kept, for the last
+  /// `next`, until the statistics, its activation or what its fields() list change.
   Tensor before(StructuredLinear& next, const Tensor& x);
   void fields(Fields& f) override { f("mean", mean_), f("deviation", deviation_); }
   std::string describe() const override;

@@ -38,15 +38,23 @@ Tensor StructuredLinear::apply(const Tensor& x) { return finish(multiply(x)); }
 
 std::unique_ptr<StructuredLinear> StructuredLinear::on_raw_input(const Tensor& mean,
                                                                  const Tensor& factor) {
+  if (is_complex(dtype_)) return nullptr;
   const NoTape guard;
-  const Tensor shift = mul(mean, factor);
-  const bool large = dispatch_real(shift.dtype(), name_, [&]<class T>() {
-    return std::ranges::any_of(shift.span<T>(), [](T s) { return std::abs(s) > T(kLargeShift); });
+  // The frozen form of a butterfly takes numbers of about one size, as those behind factors are.
+  // What fills its input up counts as 1.
+  double least = 1, most = 1, shift = 0;
+  dispatch_real(dtype_, name_, [&]<class T>() {
+    for (int64_t i = 0; i < in_features_; ++i) {
+      const double f = std::abs(static_cast<double>(factor.data<T>()[i]));
+      least = std::min(least, f), most = std::max(most, f);
+      shift = std::max(shift, std::abs(static_cast<double>(mean.data<T>()[i])) * f);
+    }
   });
-  if (large) return nullptr;
-  std::unique_ptr<StructuredLinear> layer = times_diagonal(factor);
+  if (shift > kLargeShift || most > kLikeSizes * least) return nullptr;
+  std::unique_ptr<StructuredLinear> layer = with_scaled_input(factor);
   if (!layer) return nullptr;
-  const Tensor product = multiply(shift);
+  // By the scaled matrix, so that its rounding counts for x - mean alone.
+  const Tensor product = layer->multiply(mean);
   layer->bias_ = Parameter(bias_.defined() ? sub(bias_, product) : scale(product, -1));
   layer->fuse(activation_);
   return layer;

@@ -30,17 +30,17 @@ class StructuredLinear : public Module {
   /// x M^T without the bias.
   virtual Tensor multiply(const Tensor& x) = 0;
   /// For inference: a layer of the same sizes that multiplies by M diag(d), d real [in_features] of
-  /// the layer's precision, without bias or activation. Null where d costs more inside the layer
-  /// than as a pass over x before it.
-  virtual std::unique_ptr<StructuredLinear> times_diagonal(const Tensor& /*d*/) const {
+  /// the layer's precision, without bias or activation. M depends on what fields() lists alone.
+  /// Null where the layer has no such form.
+  virtual std::unique_ptr<StructuredLinear> with_scaled_input(const Tensor& /*d*/) const {
     return nullptr;
   }
   /// For inference: a layer that gives for x what forward() gives for (x - mean) factor, both
-  /// [in_features] of the layer's real dtype. Null where times_diagonal() is, and where a mean is
-  /// so many deviations large that subtracting it behind the layer would cost digits.
+  /// [in_features] of the layer's dtype. Null where with_scaled_input() is, for complex layers, and
+  /// where it would cost digits: a shift mean factor is beyond kLargeShift, or two factors, or one
+  /// and 1, are more than kLikeSizes apart.
   std::unique_ptr<StructuredLinear> on_raw_input(const Tensor& mean, const Tensor& factor);
-  /// The number of deviations: beyond it x - mean stays a step of its own.
-  static constexpr double kLargeShift = 32;
+  static constexpr double kLargeShift = 32, kLikeSizes = 64;
   /// M [out_features, in_features], made by multiplying the identity; unknown to tapes.
   Tensor to_dense();
   /// Real numbers in the trained parameters, the bias left out: the "hidden parameters" of the

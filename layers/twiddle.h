@@ -59,8 +59,8 @@ Tensor unit_diagonal_twiddle(const Tensor& twiddle, bool increasing_stride);
 /// when a number would leave the range of the dtype.
 Tensor balanced_twiddle(const Tensor& twiddle, bool increasing_stride);
 /// The twiddle of M diag(d) for the matrix M of every stack, d folded into the first factor; d real
-/// [at most n], of the twiddle's precision, followed by ones up to n > 1. Untied, its first
-/// direction is `increasing_stride`; unknown to tapes.
+/// [at most n], of the twiddle's precision, and ones behind it. n > 1. Untied, its first direction
+/// is `increasing_stride`; unknown to tapes.
 Tensor scaled_columns(const Tensor& twiddle, bool increasing_stride, const Tensor& d);
 /// The complex conjugate, differentiable; of a real tensor the tensor itself.
 Tensor conjugated(const Tensor& x);

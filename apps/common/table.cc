@@ -33,8 +33,7 @@ void add_table_options(CLI::App& app, TableOptions& o, const TableTexts& texts) 
 std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
                                                  const std::string& trainer,
                                                  const TableOptions& o) {
-  auto results =
-      compare(comparison, {.program = trainer, .folder = o.out, .parallel = o.parallel});
+  auto results = compare(comparison, {.program = trainer, .folder = o.out, .parallel = o.parallel});
   if (!results) logging::info("interrupted; the same command goes on from here");
   return results;
 }

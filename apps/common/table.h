@@ -13,10 +13,11 @@ namespace papilio::apps {
 
 struct TableOptions {
   std::string data = {}, out = {}, json = {};
-  std::vector<double> rates;
-  double validation, structured_lr = 1;
-  int64_t batch, epochs, search_epochs, workers;
-  int parallel = 0;
+  std::vector<double> rates = {};  ///< to choose from
+  double validation = 0.1;         ///< share of the training set
+  double structured_lr = 1;
+  int64_t batch = 0, epochs = 0, search_epochs = 0, workers = 0;
+  int parallel = 0;  ///< runs at a time; 0 = one a core
 };
 
 /// Parts of the help texts.

@@ -4,7 +4,10 @@
 #include <cctype>
 
 #include "papilio/core/gradient_check.h"
+#include "papilio/layers/butterfly.h"
 #include "papilio/layers/factory.h"
+#include "papilio/layers/kmatrix.h"
+#include "papilio/layers/linear.h"
 #include "papilio/layers/norm.h"
 #include "papilio/tests/core/ops/recorded_values.h"
 
@@ -35,7 +38,7 @@ struct BeforeALayer : ::testing::TestWithParam<const char*> {
 TEST_P(BeforeALayer, GivesWhatBothGive) {
   expect_numbers(standardize.before(*layer, x), one_by_one(), 1e-12);
   const Tensor ones = Tensor::full({kFeatures}, 1, f64);
-  EXPECT_EQ(layer->on_raw_input(mean, ones) != nullptr, layer->times_diagonal(ones) != nullptr);
+  EXPECT_EQ(layer->on_raw_input(mean, ones) != nullptr, layer->with_scaled_input(ones) != nullptr);
 }
 
 TEST_P(BeforeALayer, NoticesEveryChange) {
@@ -97,7 +100,11 @@ TEST_P(BeforeALayer, TakesImagesWithStatisticsOfChannels) {
         channels.before(*layer, Tensor::zeros({6, 2, 3, 2}, f64));
       },
       {"[6, 2, 3, 2]"});
-  expect_error([&] { channels.before(*layer, Tensor::zeros({6, 3, 2, 3}, f64)); }, {"18", "12"});
+  expect_error(
+      [&] {
+        channels.before(*layer, Tensor::zeros({6, 3, 2, 3}, f64));
+      },
+      {"[6, 3, 2, 3]", "takes 12"});
 }
 
 INSTANTIATE_TEST_SUITE_P(, BeforeALayer,
@@ -110,10 +117,72 @@ INSTANTIATE_TEST_SUITE_P(, BeforeALayer,
                            return name;
                          });
 
+TEST(Standardize, TakesEveryShapeThatTheLayerTakes) {
+  const Tensor mean = randn({12}, Rng(1)), deviation = rand_uniform({12}, 1, 2, Rng(2));
+  Standardize standardize(mean, deviation);
+  KMatrix layer(12, 40, {}, Rng(3));  // three stacks
+  for (const Shape& shape : {Shape{12}, Shape{5, 12}, Shape{2, 5, 12}, Shape{0, 12}}) {
+    const Tensor x = randn(shape, Rng(4)), y = standardize.before(layer, x);
+    EXPECT_EQ(y.shape(), shape.with(-1, 40));
+    expect_numbers(y, numbers(layer(standardize(x))), 1e-5);
+  }
+  Standardize other(randn({20}, Rng(1)), rand_uniform({20}, 1, 2, Rng(2)));
+  expect_error([&] { other.before(layer, Tensor::zeros({0, 20})); }, {"[0, 20]", "20", "12"});
+  expect_error([&] { other.before(layer, Tensor::zeros({3, 20})); }, {"[3, 20]", "20", "12"});
+
+  Standardize single(Tensor::full({1}, 0.5), Tensor::full({1}, 2));
+  Butterfly one(1, 1, {}, Rng(5));  // has no factor
+  expect_numbers(single.before(one, Tensor::full({1, 1}, 4)),
+                 numbers(one(Tensor::full({1, 1}, 1.75))), 1e-6);
+}
+
+// In the frozen form of a butterfly a diagonal entry that adds little is enlarged: little beside
+// its neighbour if both inputs are of one size.
+TEST(Standardize, KeepsDeviationsOfUnlikeSizesInFrontOfTheLayer) {
+  const Tensor twiddle = Tensor::from<float>({1, 1, 1, -1}).view({1, 1, 1, 1, 2, 2});
+  Butterfly layer = Butterfly::from_twiddle(2, 2, twiddle, true);
+  Standardize far(Tensor::zeros({2}), Tensor::from<float>({1e5F, 1e-3F}));
+  expect_numbers(far.before(layer, Tensor::from<float>({1e5F, 1e-3F}).view({1, 2})), {2, 0}, 1e-6);
+
+  KMatrix padded(3, 3, {}, Rng(1));  // the fourth input is 0, and counts as 1
+  Standardize large(Tensor::zeros({3}), Tensor::full({3}, 1e8));
+  const Tensor x = randn({4, 3}, Rng(2));
+  expect_numbers(large.before(padded, scale(x, 1e8)), numbers(padded(x)), 1e-5);
+}
+
+TEST(Standardize, FoldsTheLayerThatStandsThereNow) {
+  const Tensor mean = randn({16}, Rng(1)), deviation = rand_uniform({16}, 1, 2, Rng(2)),
+               x = randn({3, 16}, Rng(3));
+  Standardize standardize(mean, deviation);
+  Linear place(16, 16, {}, Rng(4));
+  const auto expect_both = [&](Standardize& first, StructuredLinear& next) {
+    expect_numbers(first.before(next, x), numbers(next(first(x))), 1e-5);
+  };
+  expect_both(standardize, place);
+  place.replace(std::make_unique<KMatrix>(16, 16, KMatrixOptions{}, Rng(5)));
+  expect_both(standardize, place);
+  place.fuse(Activation::relu);
+  expect_both(standardize, place);
+  place.replace(std::make_unique<Butterfly>(16, 16, ButterflyOptions{}, Rng(6)));
+  expect_both(standardize, place);
+
+  Standardize moved = std::move(standardize);
+  Linear moved_place = std::move(place);
+  expect_both(moved, moved_place);
+  moved = Standardize(scale(mean, 2), deviation);
+  expect_both(moved, moved_place);
+}
+
+TEST(Standardize, StaysInFrontOfComplexLayers) {
+  KMatrix layer(4, 4, {.dtype = DType::c64}, Rng(1));
+  EXPECT_EQ(layer.on_raw_input(Tensor::zeros({4}), Tensor::full({4}, 1)), nullptr);
+  EXPECT_NE(layer.with_scaled_input(Tensor::full({4}, 1)), nullptr);
+}
+
 TEST(Standardize, IsPartOfTheFirstFactorOfAButterfly) {
   const Tensor ones = Tensor::full({12}, 1);
   for (const char* name : {"butterfly", "kmatrix", "kmatrix-orthogonal", "bpbp", "low-rank:3"})
-    EXPECT_NE(make_hidden(name, 12, 5, Rng(1))->times_diagonal(ones), nullptr) << name;
+    EXPECT_NE(make_hidden(name, 12, 5, Rng(1))->with_scaled_input(ones), nullptr) << name;
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ TEST_P(StructuredTable, takes_a_diagonal_into_its_matrix) {
   for_each([tolerance](StructuredLinear& layer, Sizes sizes) {
     layer.fuse(Activation::relu);  // not a matter of the matrix
     const Tensor d = randn({sizes.in}, Rng(3), real_of(layer.dtype()));
-    const std::unique_ptr<StructuredLinear> scaled = layer.times_diagonal(d);
+    const std::unique_ptr<StructuredLinear> scaled = layer.with_scaled_input(d);
     layer.fuse(Activation::none);
     if (!scaled) return;
     Numbers expected = numbers_of(layer.to_dense());

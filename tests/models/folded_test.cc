@@ -1,4 +1,5 @@
-// Networks whose inference folds batch norm into convolutions agree with their layers one by one.
+// Networks whose inference folds batch norm into convolutions, and the standardisation into a
+// structured layer, agree with their layers one by one.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +10,10 @@
 #include "papilio/core/random.h"
 #include "papilio/core/tape.h"
 #include "papilio/core/threads.h"
+#include "papilio/layers/factory.h"
 #include "papilio/models/checkpoint.h"
+#include "papilio/models/compressed_mlp.h"
+#include "papilio/models/residual_mlp.h"
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/optim/optimizer.h"
@@ -92,6 +96,37 @@ TEST(Folded, ResNet) {
   const ResNetOptions options{.classes = 3, .channels = 16, .statistics = {}};
   ResNet net(options, Rng(1)), other(options, Rng(2));
   check_through_a_life(net, other, rand_uniform({3, 32, 32, 3}, 0, 1, Rng(3)));
+}
+
+data::Statistics statistics_of(int64_t features) {
+  return {.mean = rand_uniform({features}, 0.3, 0.6, Rng(4)),
+          .deviation = rand_uniform({features}, 0.1, 0.4, Rng(5)),
+          .input = {}};
+}
+
+TEST(Folded, CompressedMlp) {
+  for (const std::string_view hidden : hidden_names()) {
+    const CompressedMlpOptions options{.inputs = 48,
+                                       .hidden = std::string(hidden),
+                                       .width = 64,
+                                       .classes = 3,
+                                       .statistics = statistics_of(48)};
+    CompressedMlp net(options, Rng(1)), other(options, Rng(2));
+    check_through_a_life(net, other, rand_uniform({5, 4, 4, 3}, 0, 1, Rng(3)));
+  }
+}
+
+TEST(Folded, ResidualMlp) {
+  const ResidualMlpOptions options{.height = 4,
+                                   .width = 4,
+                                   .channels = 3,
+                                   .hidden = "kmatrix",
+                                   .features = 64,
+                                   .depth = 2,
+                                   .classes = 3,
+                                   .statistics = statistics_of(3)};
+  ResidualMlp net(options, Rng(1)), other(options, Rng(2));
+  check_through_a_life(net, other, rand_uniform({5, 4, 4, 3}, 0, 1, Rng(3)));
 }
 
 TEST(Folded, SameBitsForEveryThreadCount) {
