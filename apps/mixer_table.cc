@@ -15,7 +15,8 @@ constexpr const char* kTrainer = "train_shufflenet";
 
 struct Options : apps::TableOptions {
   Options()
-      : TableOptions{.rates = {0.05, 0.1, 0.2},
+      : TableOptions{.choose_by = "loss",
+                     .rates = {0.05, 0.1, 0.2},
                      .validation = 0.1,
                      .batch = 64,
                      .epochs = 15,

@@ -91,6 +91,8 @@ class Fit {
     report.history = state_.history;
     report.best_epoch = state_.best_epoch;
     report.best_validation_accuracy = state_.best_accuracy;
+    for (const EpochMetrics& epoch : state_.history)
+      if (epoch.epoch == state_.best_epoch) report.best_validation_loss = epoch.validation_loss;
     report.seconds = seconds_since(start);
     report.images_per_second = images_per_second();
     return report;

@@ -54,6 +54,7 @@ class Diverged : public Error {
 struct FitReport {
   std::vector<EpochMetrics> history;
   double best_validation_accuracy = 0;
+  double best_validation_loss = 0;  ///< of the epoch of the best accuracy
   int64_t best_epoch = 0;
   bool interrupted = false;   ///< by Ctrl-C or SIGTERM; the state is saved
   bool was_finished = false;  ///< nothing was left to do

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "papilio/apps/common/trials.h"
 #include "papilio/core/error.h"
@@ -14,6 +16,26 @@ std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> 
   std::vector<std::string> all;
   for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
   return all;
+}
+
+bool diverged(const Config& report) { return report.contains("diverged"); }
+
+Tried tried(double rate, const Config& report, Criterion criterion, const std::string& run) {
+  const Config* loss = report.find("best_validation_loss");
+  check(loss || criterion != Criterion::loss || diverged(report), "the report of ", run,
+        " has no validation loss, it is of an older version; take another --out, or "
+        "--choose-by accuracy");
+  return {rate, report.at("best_validation_accuracy").as_double(),
+          loss ? loss->as_double() : std::numeric_limits<double>::infinity()};
+}
+
+// The best of some runs, the first of equals.
+double best_rate(std::span<const Tried> runs, Criterion criterion) {
+  const auto worse = [&](const Tried& a, const Tried& b) {
+    return criterion == Criterion::loss ? a.validation_loss > b.validation_loss
+                                        : a.validation_accuracy < b.validation_accuracy;
+  };
+  return std::max_element(runs.begin(), runs.end(), worse)->rate;
 }
 
 // Tries the rates that have not been tried; false when interrupted.
@@ -34,13 +56,11 @@ bool search(const Comparison& c, const TrialOptions& options, std::vector<Method
   const auto reports = run_trials(trials, options);
   if (!reports) return false;
   for (size_t i = 0; i < of.size(); ++i)
-    results[of[i].first].search.emplace_back(
-        of[i].second, (*reports)[i].at("best_validation_accuracy").as_double());
+    results[of[i].first].search.push_back(
+        tried(of[i].second, (*reports)[i], c.criterion, trials[i].name));
   for (MethodResult& r : results) {
-    std::sort(r.search.begin(), r.search.end());
-    r.rate = std::max_element(r.search.begin(), r.search.end(), [](const auto& a, const auto& b) {
-               return a.second < b.second;
-             })->first;
+    std::ranges::sort(r.search, {}, &Tried::rate);
+    r.rate = best_rate(r.search, c.criterion);
   }
   return true;
 }
@@ -51,17 +71,15 @@ std::vector<std::vector<double>> beyond(const std::vector<MethodResult>& results
   for (size_t m = 0; m < results.size(); ++m) {
     const auto& tried = results[m].search;
     if (tried.size() >= 12) continue;  // the accuracy does not depend on it
-    if (results[m].rate == tried.front().first)
+    if (results[m].rate == tried.front().rate)
       more[m] = {results[m].rate / 2};
-    else if (results[m].rate == tried.back().first)
+    else if (results[m].rate == tried.back().rate)
       more[m] = {results[m].rate * 2};
   }
   return more;
 }
 
 constexpr int kMostAttempts = 8;  // until no final run diverges
-
-bool diverged(const Config& report) { return report.contains("diverged"); }
 
 // The final runs of the methods that are not done; false when interrupted. The names of the first
 // attempt have no rate.
@@ -94,14 +112,10 @@ bool run_finals(const Comparison& c, const TrialOptions& options, int attempt,
 }
 
 // The best of the smaller rates that were tried, or half of this one.
-void lower_rate(MethodResult& r) {
-  const auto end = std::find_if(r.search.begin(), r.search.end(),
-                                [&](const auto& tried) { return tried.first >= r.rate; });
+void lower_rate(MethodResult& r, Criterion criterion) {
+  const auto end = std::ranges::find_if(r.search, [&](const Tried& t) { return t.rate >= r.rate; });
   logging::info(concat(r.name, " diverges with the learning rate ", r.rate));
-  r.rate = end == r.search.begin() ? r.rate / 2
-                                   : std::max_element(r.search.begin(), end, [](auto& a, auto& b) {
-                                       return a.second < b.second;
-                                     })->first;
+  r.rate = end == r.search.begin() ? r.rate / 2 : best_rate({r.search.begin(), end}, criterion);
 }
 
 }  // namespace
@@ -124,7 +138,7 @@ std::optional<std::vector<MethodResult>> compare(const Comparison& c, const Tria
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     if (!run_finals(c, options, attempt, results, done)) return {};
     for (size_t m = 0; m < results.size(); ++m)
-      if (!done[m]) lower_rate(results[m]);
+      if (!done[m]) lower_rate(results[m], c.criterion);
   }
   for (size_t m = 0; m < results.size(); ++m)
     check(done[m], "every learning rate of ", results[m].name, " diverges, down to ",

@@ -21,6 +21,9 @@ void add_table_options(CLI::App& app, TableOptions& o, const TableTexts& texts) 
   app.add_option("--search-epochs", o.search_epochs,
                  "Of the runs that choose it" + texts.search_epochs)
       ->capture_default_str();
+  app.add_option("--choose-by", o.choose_by, "What of the validation part chooses it")
+      ->check(CLI::IsMember({"accuracy", "loss"}))
+      ->capture_default_str();
   app.add_option("--validation", o.validation, "Share of the training set kept for validation")
       ->capture_default_str();
   app.add_option("--workers", o.workers, "Threads of each run that prepare batches")
@@ -30,9 +33,9 @@ void add_table_options(CLI::App& app, TableOptions& o, const TableTexts& texts) 
       ->capture_default_str();
 }
 
-std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
-                                                 const std::string& trainer,
+std::optional<std::vector<MethodResult>> compare(Comparison comparison, const std::string& trainer,
                                                  const TableOptions& o) {
+  comparison.criterion = o.choose_by == "loss" ? Criterion::loss : Criterion::accuracy;
   auto results = compare(comparison, {.program = trainer, .folder = o.out, .parallel = o.parallel});
   if (!results) logging::info("interrupted; the same command goes on from here");
   return results;
@@ -41,8 +44,11 @@ std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
 void add_outcome(Config& row, const MethodResult& result, const MethodResult& first) {
   row["learning_rate"] = result.rate;
   Config search = Config::Array{};
-  for (const auto& [rate, accuracy] : result.search)
-    search.push_back(Config{{"learning_rate", rate}, {"validation_accuracy", accuracy}});
+  for (const Tried& t : result.search) {
+    Config run = {{"learning_rate", t.rate}, {"validation_accuracy", t.validation_accuracy}};
+    if (std::isfinite(t.validation_loss)) run["validation_loss"] = t.validation_loss;
+    search.push_back(run);
+  }
   row["search"] = search;
   const Spread accuracy = spread(values(result, "test_accuracy"));
   row["seeds"] = accuracy.count;

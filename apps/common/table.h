@@ -13,8 +13,9 @@ namespace papilio::apps {
 
 struct TableOptions {
   std::string data = {}, out = {}, json = {};
-  std::vector<double> rates = {};  ///< to choose from
-  double validation = 0.1;         ///< share of the training set
+  std::string choose_by = "accuracy";  ///< or "loss"
+  std::vector<double> rates = {};      ///< to choose from
+  double validation = 0.1;             ///< share of the training set
   double structured_lr = 1;
   int64_t batch = 0, epochs = 0, search_epochs = 0, workers = 0;
   int parallel = 0;  ///< runs at a time; 0 = one a core
@@ -31,10 +32,10 @@ struct TableTexts {
 /// Adds all but --threads and --json, which stand last; what `o` holds are the defaults.
 void add_table_options(CLI::App& app, TableOptions& o, const TableTexts& texts);
 
-/// compare() with the trainer, in the folder and with the parallel runs of the options. Logs that
-/// Ctrl-C ended it.
-std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
-                                                 const std::string& trainer, const TableOptions& o);
+/// compare() with the trainer, and with the folder, the parallel runs and the criterion of the
+/// options. Logs that Ctrl-C ended it.
+std::optional<std::vector<MethodResult>> compare(Comparison comparison, const std::string& trainer,
+                                                 const TableOptions& o);
 
 /// Puts learning_rate, search, seeds, accuracy and spread (of test_accuracy) into the row; unless
 /// the result is the first one, also the paired difference from that, and of several seeds its

@@ -236,6 +236,7 @@ Config report(const TrainingResult& result, const TrainingOptions& o, Module& be
   return {{"out", o.out},
           {"learning_rate", result.rate},
           {"best_validation_accuracy", result.report.best_validation_accuracy},
+          {"best_validation_loss", result.report.best_validation_loss},
           {"best_epoch", result.report.best_epoch},
           {"test_accuracy", test.accuracy},
           {"test_top5", test.top5},

@@ -35,22 +35,33 @@ struct Method {
   int seeds = 1;
 };
 
-/// First the learning rate of every method, by the accuracy on the validation part, then the runs.
+/// By what of the validation part a learning rate is chosen. The loss tells more of short runs,
+/// whose accuracy is a matter of a few pictures; that of runs which overfit says little of their
+/// accuracy.
+enum class Criterion : uint8_t { accuracy, loss };
+
+/// First the learning rate of every method, by the validation part, then the runs.
 /// A rate with which a run of the search diverges loses it, and one with which a final run does is
 /// replaced by the best of the smaller ones, or by half of it.
 struct Comparison {
   std::vector<Method> methods;
   std::vector<std::string> common, search, final;  ///< arguments of all, of one kind of run
   std::vector<double> rates;                       ///< to choose from; of one, there is no search
+  Criterion criterion = Criterion::accuracy;
   /// While the best rate is the smallest or largest, another one beyond it is tried: half or twice.
   bool extend = false;
+};
+
+/// A run of the search; accuracy 0 and an infinite loss when it diverged.
+struct Tried {
+  double rate, validation_accuracy, validation_loss;
 };
 
 struct MethodResult {
   std::string name;
   double rate = 0;
-  std::vector<std::pair<double, double>> search;  ///< rate, validation accuracy
-  std::vector<Config> runs;                       ///< reports, seed 0 first
+  std::vector<Tried> search;  ///< in the order of the rates
+  std::vector<Config> runs;   ///< reports, seed 0 first
 };
 
 std::optional<std::vector<MethodResult>> compare(const Comparison& comparison,
