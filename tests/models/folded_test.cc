@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
 
 #include "papilio/core/ops.h"
 #include "papilio/core/random.h"
@@ -17,6 +15,7 @@
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/optim/optimizer.h"
+#include "papilio/tests/models/toy.h"
 
 namespace papilio::models {
 namespace {
@@ -56,11 +55,10 @@ void check_through_a_life(Module& net, Module& other, const Tensor& x) {
   expect_folded_like_unfolded(net, x);
   EXPECT_NE(net(x).to_vector<float>(), before);
 
-  other(x);  // keeps what is to be made anew
-  const std::string file = ::testing::TempDir() + "folded.safetensors";
-  save(net, file);
-  load(other, file);
-  std::filesystem::remove(file);
+  other(x);                               // keeps what is to be made anew
+  const testing::TemporaryFolder folder;  // tests run at the same time
+  save(net, folder / "net.safetensors");
+  load(other, folder / "net.safetensors");
   EXPECT_EQ(other(x).to_vector<float>(), net(x).to_vector<float>());
   net.freeze();
   expect_folded_like_unfolded(net, x);
