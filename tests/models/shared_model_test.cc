@@ -9,6 +9,7 @@
 #include "papilio/models/compressed_mlp.h"
 #include "papilio/models/residual_mlp.h"
 #include "papilio/models/shufflenet.h"
+#include "papilio/tests/models/random_statistics.h"
 
 namespace papilio::models {
 namespace {
@@ -36,12 +37,6 @@ void expect_same_from_all_threads(Module& model, const Tensor& x) {
   EXPECT_NE(seen[0], seen[1]);
 }
 
-data::Statistics statistics_of(int64_t features) {
-  return {.mean = rand_uniform({features}, 0.3, 0.6, Rng(1)),
-          .deviation = rand_uniform({features}, 0.2, 0.4, Rng(2)),
-          .input = {}};
-}
-
 TEST(SharedModel, CompressedMlpGivesAllThreadsTheSame) {
   for (const std::string_view hidden : hidden_names()) {
     SCOPED_TRACE(hidden);
@@ -49,7 +44,7 @@ TEST(SharedModel, CompressedMlpGivesAllThreadsTheSame) {
                          .hidden = std::string(hidden),
                          .width = 32,
                          .classes = 5,
-                         .statistics = statistics_of(32)},
+                         .statistics = testing::random_statistics(32)},
                         Rng(3));
     expect_same_from_all_threads(model, randn({2, 32}, Rng(4)));
   }
@@ -63,7 +58,7 @@ TEST(SharedModel, ResidualMlpGivesAllThreadsTheSame) {
                      .features = 32,
                      .depth = 2,
                      .classes = 5,
-                     .statistics = statistics_of(3)},
+                     .statistics = testing::random_statistics(3)},
                     Rng(3));
   expect_same_from_all_threads(model, randn({2, 4, 4, 3}, Rng(4)));
 }
@@ -75,7 +70,7 @@ TEST(SharedModel, ShuffleNetGivesAllThreadsTheSame) {
                       .width = 0.25,
                       .mixer = mixer,
                       .image_size = 32,
-                      .statistics = statistics_of(3)},
+                      .statistics = testing::random_statistics(3)},
                      Rng(3));
     expect_same_from_all_threads(model, randn({2, 32, 32, 3}, Rng(4)));
   }
