@@ -150,6 +150,21 @@ Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Conv2dOpti
                          const Tensor& gamma, const Tensor& beta, double epsilon,
                          BatchStatistics* statistics = nullptr,
                          Activation activation = Activation::none, const Tensor& residual = {});
+/// A batch norm that is part of another op: gamma and beta [channels].
+struct BatchNormOf {
+  const Tensor &gamma, &beta;
+  double epsilon;
+  BatchStatistics* statistics = nullptr;  ///< where those of the batch go
+};
+/// activation(after(conv2d(before(x), weight)) + residual), both norms by the statistics of this
+/// batch, of x [batch, height, width, in] and a 1x1 weight [out, in/groups, 1, 1]. What the
+/// convolution's result would have for statistics follows from the covariances of x in the groups:
+/// all three are one convolution, and so is the gradient of x (formulas in norm_conv_norm.cc). The
+/// results between them are never made. That is fastest where in/groups is small beside out/groups.
+/// Saves x, and with an activation the result.
+Tensor norm_conv_norm(const Tensor& x, const BatchNormOf& before, const Tensor& weight,
+                      int64_t groups, const BatchNormOf& after,
+                      Activation activation = Activation::none, const Tensor& residual = {});
 /// Normalises every row (last axis) of x [..., features], then scales by gamma and shifts by beta
 /// [features].
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon = 1e-5);

@@ -48,6 +48,8 @@ class Conv2d : public Module {
   const Parameter& bias() const { return bias_; }
   const Conv2dOptions& options() const { return options_; }
   bool depthwise() const { return options_.groups == in_ && in_ == out_; }
+  /// One pixel of x for one of the result.
+  bool pointwise() const { return kernel_ == 1 && options_.stride == 1 && options_.padding == 0; }
 
  private:
   void check_input(const Tensor& x) const;

@@ -63,4 +63,16 @@ Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d
   return conv2d_fused(x, folded.weight, fusion(norm, folded.bias, in), options);
 }
 
+Tensor conv_norm_twice(Conv2d& first, BatchNorm2d& first_norm, Conv2d& second,
+                       BatchNorm2d& second_norm, const Tensor& x, const Tensor& residual) {
+  const Shape& weight = second.weight().value().shape();
+  const int64_t groups = second.options().groups;
+  const bool widens = 2 * weight[1] * groups <= weight[0];
+  if (widens && second.pointwise() && !second.bias().defined() && one_op(first_norm) &&
+      one_op(second_norm) && first_norm.activation() == Activation::none)
+    return BatchNorm2d::around_conv(first_norm, first(x), second.weight(), groups, second_norm,
+                                    residual);
+  return conv_norm(second, second_norm, conv_norm(first, first_norm, x), {.residual = residual});
+}
+
 }  // namespace papilio

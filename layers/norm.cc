@@ -55,6 +55,19 @@ Tensor BatchNorm2d::after_conv(const Tensor& x, const Tensor& weight, const Conv
   return y;
 }
 
+Tensor BatchNorm2d::around_conv(BatchNorm2d& before, const Tensor& x, const Tensor& weight,
+                                int64_t groups, BatchNorm2d& after, const Tensor& residual) {
+  check(!before.constant() && !after.constant() && before.activation_ == Activation::none,
+        "batch_norm: around_conv() is for statistics of the batch and no activation between");
+  BatchStatistics first, second;
+  Tensor y = norm_conv_norm(
+      x, {before.weight_, before.bias_, before.options_.epsilon, &first}, weight, groups,
+      {after.weight_, after.bias_, after.options_.epsilon, &second}, after.activation_, residual);
+  before.track(first, x.shape());
+  after.track(second, y.shape());
+  return y;
+}
+
 void BatchNorm2d::track(const BatchStatistics& batch, const Shape& x) {
   const int64_t count = x.numel() / channels_;
   check(count > 1, "batch_norm: x", x,

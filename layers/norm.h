@@ -36,6 +36,10 @@ class BatchNorm2d : public Module {
   /// constant() is false.
   Tensor after_conv(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
                     const Tensor& residual);
+  /// after(conv2d(before(x), weight, {}, groups) + residual) as one op, norm_conv_norm(); only
+  /// where constant() is false for both, and where `before` has no activation.
+  static Tensor around_conv(BatchNorm2d& before, const Tensor& x, const Tensor& weight,
+                            int64_t groups, BatchNorm2d& after, const Tensor& residual);
   /// From now on forward() applies the activation, in the same pass over memory: faster than an op
   /// of its own. None at first.
   void fuse(Activation activation) { activation_ = activation; }

@@ -156,8 +156,7 @@ Tensor ShuffleBlock::forward(const Tensor& x) {
 Tensor ShuffleBlock::branch(const Tensor& x, const Tensor& residual) {
   const auto* shuffle = dynamic_cast<const ChannelShuffle*>(mix_mid_.get());
   if (!shuffle || !plain_inference())
-    return conv_norm(expand_, norm3_, conv_norm(depthwise_, norm2_, remixed(reduced(x))),
-                     {.residual = residual});
+    return conv_norm_twice(depthwise_, norm2_, expand_, norm3_, remixed(reduced(x)), residual);
   // A depthwise convolution takes channels in any order, and the last one reads them from where
   // they are: no shuffle.
   const Tensor filtered = conv_norm(depthwise_, norm2_, reduced(x), {.places = shuffle->places()});

@@ -198,6 +198,21 @@ void channel_gradient_sums(int64_t rows, int64_t channels, const T* x, const T* 
 }
 
 template <class T>
+void gate_channels(int64_t rows, int64_t channels, const T* dy, const T* y, T* passed, T* sum) {
+  const Frame f(rows, channels);
+  ChannelPass<T> p;
+  p.dy = dy, p.gate_y = y, p.y = passed;
+  const ChunkSums<T> sums(f);
+  const ChannelLoop<T> pass = gate_loop<T>();
+  parallel_for(f.chunks(), [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) sums.run(chunk, p, pass);
+  });
+  std::fill_n(sum, channels, T(0));
+  for (int64_t chunk = 0; chunk < f.chunks(); ++chunk)
+    for (int64_t c = 0; c < channels; ++c) sum[c] += sums.sum(chunk)[c];
+}
+
+template <class T>
 void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,
                       const T* dy_factor, const T* x_factor, const T* shift, T* dx,
                       const ReluGate<T>& gate) {
@@ -219,6 +234,7 @@ void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean,
                                bool, T*);                                                          \
   template void channel_gradient_sums(int64_t, int64_t, const T*, const T*, const T*, T*, T*,      \
                                       const ReluGate<T>&, T*);                                     \
+  template void gate_channels(int64_t, int64_t, const T*, const T*, T*, T*);                       \
   template void channel_gradient(int64_t, int64_t, const T*, const T*, const T*, const T*,         \
                                  const T*, const T*, T*, const ReluGate<T>&);
 PAPILIO_INSTANTIATE(float)

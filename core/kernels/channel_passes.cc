@@ -144,7 +144,10 @@ void gradient_sums_of(const ChannelPass<T>& p) {
   sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PART {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     auto dy = hn::LoadU(d, p.dy + place);
+    fetch(p.x + place + kAhead);
+    fetch(p.dy + place + kAhead);
     if constexpr (kGate == Gate::by_y) {
+      fetch(p.gate_y + place + kAhead);
       dy = gated(d, dy, hn::LoadU(d, p.gate_y + place));
       hn::StoreU(dy, d, p.y + place);
     } else if constexpr (kGate == Gate::recomputed) {
@@ -155,6 +158,25 @@ void gradient_sums_of(const ChannelPass<T>& p) {
     products = hn::MulAdd(dy, x, products);
   });
 }
+// Sums of dy alone.
+template <class T, bool kGate>
+void gate_of(const ChannelPass<T>& p) {
+  sum_all_rows(p, [&](auto d, int64_t place, int64_t, auto& sum, auto&) PAPILIO_PART {
+    auto dy = hn::LoadU(d, p.dy + place);
+    fetch(p.dy + place + kAhead);
+    if constexpr (kGate) {
+      fetch(p.gate_y + place + kAhead);
+      dy = gated(d, dy, hn::LoadU(d, p.gate_y + place));
+      hn::StoreU(dy, d, p.y + place);
+    }
+    sum = hn::Add(sum, dy);
+  });
+}
+template <class T>
+void gate(const ChannelPass<T>& p) {
+  (p.gate_y ? gate_of<T, true> : gate_of<T, false>)(p);
+}
+
 template <class T>
 void gradient_sums(const ChannelPass<T>& p) {
   if (p.gate_y)
@@ -171,6 +193,8 @@ void gradient_f32(const ChannelPass<float>& p) { gradient(p); }
 void gradient_f64(const ChannelPass<double>& p) { gradient(p); }
 void deviations_f32(const ChannelPass<float>& p) { deviations(p); }
 void deviations_f64(const ChannelPass<double>& p) { deviations(p); }
+void gate_f32(const ChannelPass<float>& p) { gate(p); }
+void gate_f64(const ChannelPass<double>& p) { gate(p); }
 void gradient_sums_f32(const ChannelPass<float>& p) { gradient_sums(p); }
 void gradient_sums_f64(const ChannelPass<double>& p) { gradient_sums(p); }
 
@@ -186,6 +210,8 @@ HWY_EXPORT(gradient_f32);
 HWY_EXPORT(gradient_f64);
 HWY_EXPORT(deviations_f32);
 HWY_EXPORT(deviations_f64);
+HWY_EXPORT(gate_f32);
+HWY_EXPORT(gate_f64);
 HWY_EXPORT(gradient_sums_f32);
 HWY_EXPORT(gradient_sums_f64);
 
@@ -203,6 +229,7 @@ HWY_EXPORT(gradient_sums_f64);
 PAPILIO_LOOP(scale)
 PAPILIO_LOOP(gradient)
 PAPILIO_LOOP(deviations)
+PAPILIO_LOOP(gate)
 PAPILIO_LOOP(gradient_sums)
 #undef PAPILIO_LOOP
 

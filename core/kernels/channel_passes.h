@@ -31,6 +31,9 @@ ChannelLoop<T> gradient_loop();
 /// sum and products = the sums of x - mean and of its square.
 template <class T>
 ChannelLoop<T> deviations_loop();
+/// sum = the sums of dy, which a gate_y gates and writes to y; products are zeros.
+template <class T>
+ChannelLoop<T> gate_loop();
 /// sum and products = the sums of dy and of dy (x - mean), dy gated one way or the other; a gate by
 /// gate_y writes the gated dy to y.
 template <class T>

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 #include "papilio/core/error.h"
 #include "papilio/core/kernels/depthwise.h"
@@ -14,17 +16,23 @@
 #include "papilio/core/kernels/window_conv.h"
 
 namespace papilio::kernels {
-namespace {
 
-/// One pixel of x for one of y.
 bool is_pointwise(const ConvShape& s) {
   return s.kernel_height == 1 && s.kernel_width == 1 && s.stride == 1 && s.padding == 0;
 }
+
+namespace {
+
 PointwiseShape pointwise(const ConvShape& s) {
   return {.pixels = s.batch * s.height * s.width,
           .groups = s.groups,
           .in = s.in_per_group(),
           .out = s.out_per_group()};
+}
+/// The same from and to the channels of x.
+ConvShape square(ConvShape s) {
+  s.out = s.in;
+  return s;
 }
 /// Whether the kernel of ours is the faster one for a product that makes `made` channels in every
 /// group. In groups it is up to 192 channels each, 1.5 to 3 times where they don't fill vectors.
@@ -171,5 +179,40 @@ template <>
 void conv_backward_weight(const ConvShape& s, const double* x, const double* dy, double* dweight) {
   conv_backward_weight_reference(s, x, dy, dweight);
 }
+
+template <class T>
+void conv_gated_products(const ConvShape& s, const T* x, const T* mean, const GatedDy<T>& dy,
+                         T* sums, T* products) {
+  if constexpr (std::is_same_v<T, float>)
+    if (conv_backward_in_pieces(s))
+      return pointwise_gated_products(pointwise(s), x, mean, dy, sums, products);
+  const int64_t pixels = s.batch * s.height * s.width;
+  gate_channels<T>(pixels, s.out, dy.all, dy.y, dy.passed, sums);
+  const Buffer centred(static_cast<size_t>(pixels * s.in) * sizeof(T));
+  const std::vector<T> ones(static_cast<size_t>(s.in), T(1));
+  scale_channels<T>(pixels, s.in, x, mean, ones.data(), nullptr, centred.as<T>());
+  conv_backward_weight<T>(s, centred.as<T>(), dy.passed ? dy.passed : dy.all, products);
+}
+
+template <class T>
+void conv_backward_affine(const ConvShape& s, const T* dy, const T* weight, const T* x,
+                          const T* of_x, const T* shift, T* dx) {
+  if constexpr (std::is_same_v<T, float>)
+    if (takes_pointwise(s, s.in_per_group()))
+      return pointwise_backward_affine(pointwise(s), dy, weight, x, of_x, shift, dx);
+  const int64_t size = s.batch * s.height * s.width * s.in;
+  const Buffer rest(static_cast<size_t>(size) * sizeof(T));
+  conv_backward_data<T>(s, dy, weight, rest.as<T>());
+  conv_forward<T>(square(s), x, of_x, {.bias = shift, .residual = rest.as<T>()}, dx);
+}
+
+template void conv_gated_products(const ConvShape&, const float*, const float*,
+                                  const GatedDy<float>&, float*, float*);
+template void conv_gated_products(const ConvShape&, const double*, const double*,
+                                  const GatedDy<double>&, double*, double*);
+template void conv_backward_affine(const ConvShape&, const float*, const float*, const float*,
+                                   const float*, const float*, float*);
+template void conv_backward_affine(const ConvShape&, const double*, const double*, const double*,
+                                   const double*, const double*, double*);
 
 }  // namespace papilio::kernels

@@ -77,6 +77,26 @@ void conv_backward(const ConvShape& shape, const float* x, const float* weight, 
                    float* dx, const float* term, float* dweight);
 bool conv_backward_in_pieces(const ConvShape& shape);
 
+/// A dy [pixels, out] that a ReLU behind its y let pass only in part.
+template <class T>
+struct GatedDy {
+  const T* all;
+  const T* y = nullptr;  ///< it passed where this is > 0; or null: everywhere
+  T* passed = nullptr;   ///< what passed goes here, perhaps `all` itself; null without y
+};
+/// sums [out] = sum of the dy that passed, products [out, in / groups] = sum of it times x - mean,
+/// mean [in], over the pixels of a 1x1 convolution.
+template <class T>
+void conv_gated_products(const ConvShape& shape, const T* x, const T* mean, const GatedDy<T>& dy,
+                         T* sums, T* products);
+/// dx = the gradient by dy + x of_x^T + shift; of_x [in, in / groups], in groups as a weight, and
+/// shift [in], of a 1x1 convolution.
+template <class T>
+void conv_backward_affine(const ConvShape& shape, const T* dy, const T* weight, const T* x,
+                          const T* of_x, const T* shift, T* dx);
+/// What both take.
+bool is_pointwise(const ConvShape& shape);
+
 /// The same by oneDNN.
 void conv_forward_onednn(const ConvShape& shape, const float* x, const float* weight,
                          const ConvFusion<float>& fused, float* y, const Buffer* packed = nullptr);

@@ -49,6 +49,11 @@ void channel_gradient_sums(int64_t rows, int64_t channels, const T* x, const T* 
                            T* sum_dy, T* sum_dy_x, const ReluGate<T>& gate = {},
                            T* passed = nullptr);
 
+/// sum = sum of dy over the rows, of that which passed where y > 0 if y is not null; `passed` is
+/// then where it goes, perhaps dy itself.
+template <class T>
+void gate_channels(int64_t rows, int64_t channels, const T* dy, const T* y, T* passed, T* sum);
+
 /// dx = dy dy_factor + (x - mean) x_factor + shift; the gate is recomputed, if there is one.
 template <class T>
 void channel_gradient(int64_t rows, int64_t channels, const T* x, const T* mean, const T* dy,

@@ -25,5 +25,10 @@ void pointwise_backward_weight(const PointwiseShape& shape, const float* x, cons
 /// As conv_backward.
 void pointwise_backward(const PointwiseShape& shape, const float* x, const float* weight,
                         const DyPieces& dy, float* dx, const float* term, float* dweight);
+/// As conv_gated_products and conv_backward_affine.
+void pointwise_gated_products(const PointwiseShape& shape, const float* x, const float* mean,
+                              const GatedDy<float>& dy, float* sums, float* products);
+void pointwise_backward_affine(const PointwiseShape& shape, const float* dy, const float* weight,
+                               const float* x, const float* of_x, const float* shift, float* dx);
 
 }  // namespace papilio::kernels

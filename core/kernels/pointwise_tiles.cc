@@ -89,12 +89,25 @@ HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
 
 // ---------------------------------------------------------------- y = x matrix
 
+// What a tile reads and writes from pixel `first` on.
+HWY_INLINE void fetch_ahead(const MultiplyTile& t, int64_t first) {
+  for (const TileFactor* f : {&t.factor, &t.another})
+    if (f->x_step == t.groups * f->inner)  // not windows that overlap
+      fetch(f->x + first * f->x_step + kAhead, kPixels * f->x_step);
+  const int64_t y_step = t.groups * t.columns;
+  if (t.residual) fetch(t.residual + first * y_step + kAhead, kPixels * y_step);
+  fetch<Access::write>(t.y + first * y_step + kAhead, kPixels * y_step);
+}
+
+enum class Factors { one, ordered, two };
+
 // Where a group of some pixels stands, and what lies between two of them.
 struct Place {
-  const float *x, *matrix, *bias, *residual;
+  TileFactor factor, another;  // packed: of the group
+  const float *bias, *residual;
   const int64_t* order;
   float* y;
-  int64_t x_step, y_step;
+  int64_t y_step;
 };
 
 // Adds what is to be added to the sums and puts them into y.
@@ -120,21 +133,14 @@ HWY_INLINE void finish(const Place& at, int64_t count, bool relu, hn::Vec<D> (&s
   });
 }
 
-template <class D, int kV, bool kPartial, int kP, bool kOrdered>
-HWY_INLINE void multiply_group(const Place& at, int64_t inner, int64_t count, bool relu) {
+template <bool kOrdered, class D, int kV, int kP>
+HWY_INLINE void add_product(const TileFactor& f, const int64_t* order, hn::Vec<D> (&sum)[kP][kV]) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  hn::Vec<D> sum[kP][kV];
-  HWY_UNROLL(8)
-  for (int v = 0; v < kV; ++v) {
-    const auto start = at.bias ? hn::LoadU(d, at.bias + v * kN) : hn::Zero(d);
-    HWY_UNROLL(8)
-    for (int p = 0; p < kP; ++p) sum[p][v] = start;
-  }
-  const float *x = at.x, *matrix = at.matrix;
-  const int64_t x_step = at.x_step;
-  for (int64_t k = 0; k < inner; ++k, matrix += kV * kN) {
-    const float* column = x + (kOrdered ? at.order[k] : k);
+  const float *x = f.x, *matrix = f.packed;
+  const int64_t x_step = f.x_step;
+  for (int64_t k = 0; k < f.inner; ++k, matrix += kV * kN) {
+    const float* column = x + (kOrdered ? order[k] : k);
     hn::Vec<D> m[kV];
     HWY_UNROLL(8)
     for (int v = 0; v < kV; ++v) m[v] = hn::LoadU(d, matrix + v * kN);
@@ -145,32 +151,54 @@ HWY_INLINE void multiply_group(const Place& at, int64_t inner, int64_t count, bo
       for (int v = 0; v < kV; ++v) sum[p][v] = hn::MulAdd(factor, m[v], sum[p][v]);
     }
   }
+}
+
+template <class D, int kV, bool kPartial, int kP, Factors kFactors>
+HWY_INLINE void multiply_group(const Place& at, int64_t count, bool relu) {
+  const D d;
+  constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
+  hn::Vec<D> sum[kP][kV];
+  HWY_UNROLL(8)
+  for (int v = 0; v < kV; ++v) {
+    const auto start = at.bias ? hn::LoadU(d, at.bias + v * kN) : hn::Zero(d);
+    HWY_UNROLL(8)
+    for (int p = 0; p < kP; ++p) sum[p][v] = start;
+  }
+  add_product<kFactors == Factors::ordered, D>(at.factor, at.order, sum);
+  if constexpr (kFactors == Factors::two) add_product<false, D>(at.another, nullptr, sum);
   finish<D, kV, kPartial, kP>(at, count, relu, sum);
 }
 
 // All groups of kP pixels, of which the first `whole` may be stored as whole vectors.
-template <class D, int kV, bool kPartial, int kP, bool kOrdered>
+template <class D, int kV, bool kPartial, int kP, Factors kFactors>
 void multiply_pixels(const MultiplyTile& t, int64_t first, int64_t whole) {
-  const int64_t inner = t.inner, columns = t.columns, groups = t.groups, count = t.panel.count,
-                matrix_step = inner * t.panel.width, x_step = t.x_step, y_step = groups * columns,
+  const int64_t columns = t.columns, groups = t.groups, count = t.panel.count,
+                width = t.panel.width, y_step = groups * columns,
                 y_at = first * y_step + t.panel.first;
   const bool relu = t.relu;
-  Place at{.x = t.x + first * x_step,
-           .matrix = t.packed,
+  Place at{.factor = t.factor,
+           .another = t.another,
            .bias = t.bias ? t.bias + t.panel.first : nullptr,
            .residual = t.residual ? t.residual + y_at : nullptr,
            .order = t.order,
            .y = t.y + y_at,
-           .x_step = x_step,
            .y_step = y_step};
+  at.factor.x += first * at.factor.x_step;
+  if (kFactors == Factors::two) at.another.x += first * at.another.x_step;
+  const auto next_group = [width](TileFactor& f) PAPILIO_PART {
+    f.x += f.inner;
+    f.packed += f.inner * width;
+  };
   const auto some = [&](int64_t end, int64_t g, auto partial) PAPILIO_PART {
     for (; g < end; ++g) {
-      multiply_group<D, kV, partial, kP, kOrdered>(at, inner, count, relu);
-      if (kOrdered)
-        at.order += inner;
-      else
-        at.x += inner;
-      at.matrix += matrix_step;
+      multiply_group<D, kV, partial, kP, kFactors>(at, count, relu);
+      if (kFactors == Factors::ordered) {
+        at.order += at.factor.inner;
+        at.factor.packed += at.factor.inner * width;
+      } else {
+        next_group(at.factor);
+      }
+      if (kFactors == Factors::two) next_group(at.another);
       at.y += columns;
       if (at.bias) at.bias += columns;
       if (at.residual) at.residual += columns;
@@ -184,9 +212,10 @@ struct Multiply {
   const MultiplyTile& t;
   template <class D, int kV, bool kPartial>
   HWY_ATTR void operator()() const {
-    t.order ? run<D, kV, kPartial, true>() : run<D, kV, kPartial, false>();
+    if (t.order) return run<D, kV, kPartial, Factors::ordered>();
+    t.another.inner ? run<D, kV, kPartial, Factors::two>() : run<D, kV, kPartial, Factors::one>();
   }
-  template <class D, int kV, bool kPartial, bool kOrdered>
+  template <class D, int kV, bool kPartial, Factors kFactors>
   HWY_ATTR void run() const {
     // Where this panel is all there is of a group, a whole vector may reach into the next groups of
     // the pixel: they come later.
@@ -195,18 +224,20 @@ struct Multiply {
                           : t.panel.first == 0 ? std::max<int64_t>(t.groups - reached, 0)
                                                : 0;
     int64_t p = 0;
-    for (; p + kPixels <= t.pixels; p += kPixels)
-      multiply_pixels<D, kV, kPartial, kPixels, kOrdered>(t, p, whole);
-    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1, kOrdered>(t, p, whole);
+    for (; p + kPixels <= t.pixels; p += kPixels) {
+      if (t.panel.first == 0) fetch_ahead(t, p);
+      multiply_pixels<D, kV, kPartial, kPixels, kFactors>(t, p, whole);
+    }
+    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1, kFactors>(t, p, whole);
   }
 };
 void multiply(const MultiplyTile& t) { with_form(t.panel, Multiply{t}); }
 
 // ---------------------------------------------------------------- sums of outer products
 
-template <class D, int kV, bool kPartial, int kR>
+template <class D, int kV, bool kPartial, int kR, bool kFetch>
 HWY_INLINE void add_outer_rows(const OuterTile& t, int64_t pixels, const float* a, const float* b,
-                               float* sums) {
+                               float* sums, const float* next_a, const float* next_b) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
   const int64_t a_step = t.groups * t.rows, b_step = t.groups * t.columns;
@@ -217,6 +248,10 @@ HWY_INLINE void add_outer_rows(const OuterTile& t, int64_t pixels, const float* 
     for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(d, sums + (r * kV + v) * kN);
   }
   for (int64_t p = 0; p < pixels; ++p, a += a_step, b += b_step) {
+    if constexpr (kFetch) {
+      fetch(next_a + p * t.rows, t.rows);
+      fetch(next_b + p * t.columns, t.columns);
+    }
     hn::Vec<D> x[kV];
     HWY_UNROLL(8)
     for (int v = 0; v < kV; ++v)
@@ -258,9 +293,16 @@ struct AddOuter {
     const float* b = t.b + (first * t.groups + g) * t.columns + t.panel.first;
     float* sums = t.sums + g * t.rows * t.panel.width;
     int64_t r = 0;
+    // Every group asks for its share of what follows the tile.
+    const float *next_a = t.a + (t.groups + g) * t.pixels * t.rows,
+                *next_b = t.b + (t.groups + g) * t.pixels * t.columns;
     const auto rows = [&](auto count) HWY_ATTR {
       for (; r + count <= t.rows; r += count)
-        add_outer_rows<D, kV, kPartial, count>(t, pixels, a + r, b, sums + r * t.panel.width);
+        (r == 0 && t.panel.first == 0
+             ? add_outer_rows<D, kV, kPartial, count, true>
+             : add_outer_rows<D, kV, kPartial, count, false>)(t, pixels, a + r, b,
+                                                              sums + r * t.panel.width, next_a,
+                                                              next_b);
     };
     rows(std::integral_constant<int, kRows>());
     rows(std::integral_constant<int, std::min(kRows, 6)>());

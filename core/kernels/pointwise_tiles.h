@@ -13,15 +13,22 @@ struct Panel {
   int64_t first, count, width;
 };
 
+/// What a tile multiplies by a matrix.
+struct TileFactor {
+  int64_t inner = 0;
+  const float* x = nullptr;
+  int64_t x_step = 0;             ///< from a pixel of x to the next
+  const float* packed = nullptr;  ///< [groups, inner, width]
+};
+
 /// y[p, g, n] = bias[g, n] + sum over k of x[p, g, k] matrix[g, k, n] + residual[p, g, n], with
 /// `relu` at least 0, for the columns n of a panel.
 struct MultiplyTile {
-  int64_t pixels, groups, inner, columns;  ///< columns of y in a group
+  int64_t pixels, groups, columns;  ///< columns of y in a group
   Panel panel;
-  const float* x;
-  int64_t x_step;         ///< from a pixel of x to the next
-  const float* packed;    ///< [groups, inner, width]
-  const int64_t* order;   ///< where each [g, k] of a pixel lies in x; null: in order
+  TileFactor factor;
+  TileFactor another;     ///< whose product is added; of inner 0: none
+  const int64_t* order;   ///< where each [g, k] of a pixel lies in x; null: in order. No other then
   const float* bias;      ///< [groups, columns] and readable as far as a panel reaches, or null
   const float* residual;  ///< as y, or null
   bool relu;

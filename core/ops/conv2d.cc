@@ -5,11 +5,12 @@
 #include "papilio/core/kernels/conv.h"
 #include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
+#include "papilio/core/ops/conv_shape.h"
 #include "papilio/core/ops/normalised.h"
 #include "papilio/core/saved.h"
 
 namespace papilio {
-namespace {
+namespace detail {
 
 kernels::ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
                               const Conv2dOptions& options) {
@@ -47,6 +48,12 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& weight, const Tenso
         " to fit the weight", weight.shape());
   return s;
 }
+
+}  // namespace detail
+
+namespace {
+
+using detail::conv_shape;
 
 void check_fusion(const Tensor& x, const Tensor& weight, const Conv2dFusion& fused,
                   const Shape& result) {
