@@ -38,7 +38,7 @@ struct Options : apps::TableOptions {
 
   std::string draw, recipe = "paper", reference = "bpbp-complex";
   std::vector<std::string> rows = all_methods();
-  double part = 1, search_part = 1;
+  double part = 1, search_part = 1, lr_decay = 1;
   int seeds = 3;
 };
 
@@ -96,6 +96,7 @@ apps::Comparison comparison(const Options& o, const std::vector<Row>& rows,
   c.common = {"--data",    o.data,           "--batch",      concat(o.batch),
               "--recipe",  o.recipe,         "--validation", concat(o.validation),
               "--workers", concat(o.workers)};
+  if (o.lr_decay != 1) c.common.insert(c.common.end(), {"--lr-decay", concat(o.lr_decay)});
   c.search = {"--epochs", concat(o.search_epochs > 0 ? o.search_epochs : o.epochs), "--part",
               concat(o.part * o.search_part)};
   c.final = {"--epochs", concat(o.epochs), "--part", concat(o.part)};
@@ -210,6 +211,9 @@ void add_options(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--recipe", o.recipe, "Of every run, as train_mlp knows it: paper or ours")
       ->check(CLI::IsMember({"paper", "ours"}))
+      ->capture_default_str();
+  app.add_option("--lr-decay", o.lr_decay, "Of every run, as train_mlp knows it")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--search-part", o.search_part,
                  "Share of the training images that the runs of the search see")

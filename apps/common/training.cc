@@ -35,6 +35,7 @@ Config run_config(const Experiment& experiment, const TrainingOptions& o, const 
                    {"init", o.init}};
   // Older runs have no key for what was then not to be chosen.
   if (o.warm_up > 0) config["warm_up"] = o.warm_up;
+  if (o.lr_decay != 1) config["lr_decay"] = o.lr_decay;
   if (o.part < 1) config["part"] = o.part;
   if (o.structured_lr != 1) config["structured_lr"] = o.structured_lr;
   if (o.orthogonal) config["orthogonal"] = true;
@@ -62,13 +63,25 @@ std::shared_ptr<Module> load_teacher(const std::string& file, const Module& mode
   return teacher;
 }
 
+Config schedule(const TrainingOptions& o) {
+  check(o.lr_decay == 1 || o.schedule == "constant", "--lr-decay ", o.lr_decay,
+        " is for the constant schedule; leave it out or give --schedule constant");
+  Config config = {{"name", o.schedule}, {"warm_up", o.warm_up}};
+  if (o.schedule == "linear") config["begin"] = o.warm_up;
+  if (o.lr_decay != 1) {
+    config["name"] = "step";
+    config["every"] = 1;
+    config["gamma"] = o.lr_decay;
+  }
+  return config;
+}
+
 models::FitReport train_one(const Experiment& experiment, const TrainingOptions& o, double rate,
                             const std::string& out) {
   models::FitOptions fit = o.fit;
   fit.lr = rate;
   fit.out = out;
-  fit.schedule = {{"name", o.schedule}, {"warm_up", o.warm_up}};
-  if (o.schedule == "linear") fit.schedule["begin"] = o.warm_up;
+  fit.schedule = schedule(o);
   fit.optimizer_options = {{"weight_decay", o.weight_decay}};
   if (fit.optimizer == "sgd" || fit.optimizer == "rmsprop")
     fit.optimizer_options["momentum"] = o.momentum;
@@ -188,6 +201,9 @@ void add_training(CLI::App& app, TrainingOptions& o) {
       ->capture_default_str();
   app.add_option("--warm-up", o.warm_up,
                  "Epochs in which the learning rate rises to its full value")
+      ->capture_default_str();
+  app.add_option("--lr-decay", o.lr_decay, "Factor on the learning rate after every epoch")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")
       ->capture_default_str();

@@ -21,7 +21,8 @@ struct TrainingOptions {
   models::FitOptions fit;
   double momentum = 0.9, weight_decay = 0, validation = 0.15, part = 1, structured_lr = 1;
   std::string schedule = "constant";
-  double warm_up = 0;  ///< epochs; a linear schedule begins after them
+  double warm_up = 0;   ///< epochs; a linear schedule begins after them
+  double lr_decay = 1;  ///< with the constant schedule only
   bool orthogonal = false;
   std::string teacher = {}, recipe = "paper";
 };

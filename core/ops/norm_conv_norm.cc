@@ -7,8 +7,9 @@
 // and for the dy that passed the ReLU, with G = sum over the pixels of dy c^T:
 //
 //   dbeta' = sum of dy, dgamma' = q (u G^T)_diagonal
-//   dz = gamma' q (dy - mean(dy) - q u c dgamma' / pixels), the gradient of the convolution's result
-//   dW = D diag(gamma r) for D = sum of dz c^T = diag(gamma' q) (G - diag(dgamma' q) u cov(x)),
+//   dz = gamma' q (dy - mean(dy) - q u c dgamma' / pixels), the gradient of the convolution's
+//   result dW = D diag(gamma r) for D = sum of dz c^T = diag(gamma' q) (G - diag(dgamma' q) u
+//   cov(x)),
 //     as dz has no mean, for which also dbeta = 0
 //   dgamma = r (W^T D)_diagonal
 //   dx = gamma r (W^T dz - r c r dgamma / pixels) = v^T dy + Q x + k with constant Q and k
@@ -33,9 +34,8 @@ namespace {
 using Numbers = std::vector<double>;
 
 Numbers numbers(const Tensor& t) {
-  return dispatch_real(t.dtype(), "norm_conv_norm", [&]<class T>() {
-    return Numbers(t.data<T>(), t.data<T>() + t.numel());
-  });
+  return dispatch_real(t.dtype(), "norm_conv_norm",
+                       [&]<class T>() { return Numbers(t.data<T>(), t.data<T>() + t.numel()); });
 }
 template <class T>
 Tensor tensor(const Shape& shape, const Numbers& values) {
@@ -101,12 +101,12 @@ void backward(const Composed& n, const Tensor& dy, InputGradients& gradients) {
   Tensor sums({n.shape.out}, dtype), products({n.shape.out, g.in}, dtype);
   {
     Tensor gated = passed;
-    kernels::conv_gated_products<T>(
-        n.shape, n.x.get().data<T>(), tensor<T>({n.shape.in}, n.mean).template data<T>(),
-        {.all = dy.data<T>(),
-         .y = n.y.defined() ? n.y.data<T>() : nullptr,
-         .passed = n.y.defined() ? gated.mutable_data<T>() : nullptr},
-        sums.mutable_data<T>(), products.mutable_data<T>());
+    kernels::conv_gated_products<T>(n.shape, n.x.get().data<T>(),
+                                    tensor<T>({n.shape.in}, n.mean).template data<T>(),
+                                    {.all = dy.data<T>(),
+                                     .y = n.y.defined() ? n.y.data<T>() : nullptr,
+                                     .passed = n.y.defined() ? gated.mutable_data<T>() : nullptr},
+                                    sums.mutable_data<T>(), products.mutable_data<T>());
   }
 
   const Numbers dbeta_after = numbers(sums);
@@ -114,8 +114,8 @@ void backward(const Composed& n, const Tensor& dy, InputGradients& gradients) {
   g.for_each([&](size_t row, size_t at, size_t) { dgamma_after[row] += n.u[at] * d[at]; });
   for (size_t row = 0; row < out; ++row) dgamma_after[row] *= n.q[row];
   g.for_each([&](size_t row, size_t at, size_t channel) {
-    d[at] = n.gamma_after[row] * n.q[row] *
-            (d[at] - dgamma_after[row] * n.q[row] * n.u_covariance[at]);
+    d[at] =
+        n.gamma_after[row] * n.q[row] * (d[at] - dgamma_after[row] * n.q[row] * n.u_covariance[at]);
     dweight[at] = n.gamma[channel] * n.r[channel] * d[at];
     dgamma[channel] += n.r[channel] * n.weight[at] * d[at];
   });
@@ -196,8 +196,9 @@ Tensor norm_conv_norm(const Tensor& x, const BatchNormOf& before, const Tensor& 
       mean_after[row] += n.weight[at] * beta[channel];
     });
     n.u_covariance = product(g, n.u, covariance);
-    g.for_each(
-        [&](size_t row, size_t at, size_t) { variance_after[row] += n.u[at] * n.u_covariance[at]; });
+    g.for_each([&](size_t row, size_t at, size_t) {
+      variance_after[row] += n.u[at] * n.u_covariance[at];
+    });
     n.q = inverse_deviations(variance_after, after.epsilon);
 
     Numbers v = n.u, shift = numbers(after.beta);

@@ -224,6 +224,22 @@ TEST_F(TrainMlp, OurRecipeIsAPresetThatTheCommandLineOverrules) {
   EXPECT_EQ(mixed.at("label_smoothing").as_double(), 0.2);
 }
 
+TEST_F(TrainMlp, LrDecayLowersTheRateAfterEveryEpoch) {
+  const std::vector<std::string> more = {"--epochs", "3",    "--part",     "0.2",
+                                         "--lr",     "0.08", "--lr-decay", "0.5"};
+  const Outcome outcome = run(command("decay", more));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string metrics = read_file(folder_ / "decay/metrics.csv");
+  EXPECT_THAT(metrics, HasSubstr(",0.08,"));
+  EXPECT_THAT(metrics, HasSubstr(",0.04,"));
+  EXPECT_THAT(metrics, HasSubstr(",0.02,"));
+  auto cosine = more;
+  cosine.insert(cosine.end(), {"--schedule", "cosine"});
+  const Outcome refused = run(command("cosine", cosine));
+  EXPECT_NE(refused.code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("--lr-decay 0.5 is for the constant schedule"));
+}
+
 TEST_F(TrainMlp, FoldersMayHaveAnyName) {
   for (const char* name : {"a+b c", "100 %s %d{}", "\xc3\xbc\xe6\x97\xa5", "mnist+cifar10,x"}) {
     SCOPED_TRACE(name);

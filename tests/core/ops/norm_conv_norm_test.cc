@@ -53,9 +53,9 @@ struct Case {
 
 // Our own kernel and the library's, whole vectors and not, one pixel more than a block.
 const Case kCases[] = {
-    {{3, 6, 7, 24}, 96, 8},  {{5, 11, 10, 48}, 192, 8}, {{3, 20, 20, 96}, 48, 8},
-    {{2, 9, 9, 12}, 48, 1},  {{2, 9, 9, 64}, 256, 1},   {{1, 1, 3, 6}, 9, 3},
-    {{2, 7, 7, 192}, 768, 8}, {{2, 5, 7, 40}, 200, 2},  {{1, 33, 16, 18}, 30, 6},
+    {{3, 6, 7, 24}, 96, 8},   {{5, 11, 10, 48}, 192, 8}, {{3, 20, 20, 96}, 48, 8},
+    {{2, 9, 9, 12}, 48, 1},   {{2, 9, 9, 64}, 256, 1},   {{1, 1, 3, 6}, 9, 3},
+    {{2, 7, 7, 192}, 768, 8}, {{2, 5, 7, 40}, 200, 2},   {{1, 33, 16, 18}, 30, 6},
 };
 
 std::vector<Tensor> inputs(const Case& c, bool adds) {
@@ -96,19 +96,17 @@ TEST(NormConvNorm, AgreesWithTheThreeOpsOnEveryTarget) {
     for (const Case& c : kCases)
       for (const Activation activation : {Activation::none, Activation::relu})
         for (const bool adds : {false, true}) {
-          SCOPED_TRACE(concat(target, " ", c.x, " to ", c.out, " in ", c.groups,
-                              adds ? " + residual" : ""));
+          SCOPED_TRACE(
+              concat(target, " ", c.x, " to ", c.out, " in ", c.groups, adds ? " + residual" : ""));
           const auto in = inputs(c, adds);
           // The result is used twice: nobody may write over its gradient.
           const auto loss = [](const Tensor& y) { return sum(y * y * y) + sum(y); };
           Statistics ours, theirs;
           const Derivatives one = differentiate(
-                                [&](const auto& t) {
-                                  return loss(in_one(t, c, activation, ours));
-                                },
+                                [&](const auto&t) { return loss(in_one(t, c, activation, ours)); },
                                 in),
                             exact = differentiate(
-                                [&](const auto& t) {
+                                [&](const auto&t) {
                                   return loss(one_by_one(t, c, activation, theirs));
                                 },
                                 doubles(in));
@@ -183,8 +181,7 @@ TEST(NormConvNorm, HoldsWhereChannelsAreOddTogether) {
   for (size_t i = 0; i < in.size(); ++i) {
     if (i == 2) continue;
     EXPECT_LT(relative_difference(exact.gradients[i], expected.gradients[i]), 1e-9) << i;
-    EXPECT_LT(relative_difference(narrow.gradients[i], expected.gradients[i]), 1e-3)
-        << i;
+    EXPECT_LT(relative_difference(narrow.gradients[i], expected.gradients[i]), 1e-3) << i;
   }
 }
 
