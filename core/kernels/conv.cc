@@ -29,6 +29,9 @@ PointwiseShape pointwise(const ConvShape& s) {
           .in = s.in_per_group(),
           .out = s.out_per_group()};
 }
+bool is_large(const ConvShape& s) {
+  return s.batch * (s.height * s.width * s.in + s.out_height() * s.out_width() * s.out) > kCached;
+}
 /// The same from and to the channels of x.
 ConvShape square(ConvShape s) {
   s.out = s.in;
@@ -113,7 +116,8 @@ void conv_forward_statistics(const ConvShape& s, const float* x, const float* we
         else
           part.batch = count / image;
         const int64_t x_first = pixels ? first : first / image * s.height * s.width;
-        conv_forward<float>(part, x + x_first * s.in, weight, {}, y + first * s.out, packed.get());
+        conv_forward<float>(part, x + x_first * s.in, weight, {.from_memory = is_large(s)},
+                            y + first * s.out, packed.get());
       });
 }
 

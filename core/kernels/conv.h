@@ -28,6 +28,9 @@ struct ConvShape {
   }
 };
 
+/// Numbers that are at hand in a core's cache when they were written just before.
+constexpr int64_t kCached = 1 << 18;
+
 /// What a convolution does in the same pass over memory.
 template <class T>
 struct ConvFusion {
@@ -35,6 +38,7 @@ struct ConvFusion {
   const T* residual = nullptr;     ///< as y, added to it; or null: none
   bool relu = false;               ///< then max(y, 0)
   const int64_t* order = nullptr;  ///< [in], channel order[i] of x stands for channel i; or null
+  bool from_memory = false;        ///< a piece of arrays that are larger than a cache
 };
 
 /// y = x * weight, and what is fused. T is float or double; an order only for what

@@ -40,6 +40,7 @@ void multiply(const PointwiseLoops& loops, int64_t pixels, int64_t groups, int64
               const Factor& factor, const ConvFusion<float>& fused, float* y,
               const Factor* another = nullptr) {
   const int64_t inner = factor.inner + (another ? another->inner : 0);
+  const bool from_memory = fused.from_memory || pixels * groups * (inner + columns) > kCached;
   const PanelBias bias(fused.bias, groups * columns);
   const int64_t least = loops.pixels_at_once,
                 at_once =
@@ -60,6 +61,7 @@ void multiply(const PointwiseLoops& loops, int64_t pixels, int64_t groups, int64
                             .bias = bias.data(),
                             .residual = fused.residual ? fused.residual + to : nullptr,
                             .relu = fused.relu,
+                            .from_memory = from_memory,
                             .y = y + to});
           }
       },
@@ -174,13 +176,14 @@ void pointwise_backward(const PointwiseShape& s, const float* x, const float* we
   const Panels panels(loops, s.groups, s.out, s.in);
   const Buffer packed = packed_panels(panels, s.groups, s.out, s.in, weight, s.in, 1);
   const int64_t out = s.groups * s.out;
+  const bool large = s.pixels * s.groups * (s.in + s.out) > kCached;
   weight_gradient(
       loops, s, out,
       [&](int64_t, int64_t first, int64_t count, float* room) -> Pieces {
         dy(first, count, room);
         const int64_t at = first * s.groups * s.in;
         multiply(loops, count, s.groups, s.in, {s.out, room, panels, packed},
-                 {.residual = term ? term + at : nullptr}, dx + at);
+                 {.residual = term ? term + at : nullptr, .from_memory = large}, dx + at);
         return {x + at, room, (s.pixels - first) * s.groups * s.in, count * out + kBeyond};
       },
       dweight);

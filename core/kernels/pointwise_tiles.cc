@@ -89,26 +89,35 @@ HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
 
 // ---------------------------------------------------------------- y = x matrix
 
-// What a tile reads and writes from pixel `first` on.
-HWY_INLINE void fetch_ahead(const MultiplyTile& t, int64_t first) {
-  for (const TileFactor* f : {&t.factor, &t.another})
-    if (f->x_step == t.groups * f->inner)  // not windows that overlap
-      fetch(f->x + first * f->x_step + kAhead, kPixels * f->x_step);
-  const int64_t y_step = t.groups * t.columns;
-  if (t.residual) fetch(t.residual + first * y_step + kAhead, kPixels * y_step);
-  fetch<Access::write>(t.y + first * y_step + kAhead, kPixels * y_step);
-}
-
 enum class Factors { one, ordered, two };
 
 // Where a group of some pixels stands, and what lies between two of them.
 struct Place {
-  TileFactor factor, another;  // packed: of the group
-  const float *bias, *residual;
+  const float *x, *matrix, *other_x, *other_matrix, *bias, *residual;
   const int64_t* order;
   float* y;
-  int64_t y_step;
+  int64_t x_step, other_step, y_step;
 };
+
+// Asks for what the same group of pixels kAhead numbers later reads and writes, `columns` of y in
+// each; not for windows of x that overlap.
+template <int kP, Factors kFactors>
+HWY_INLINE void fetch_ahead(const Place& at, int64_t inner, int64_t other_inner, int64_t group,
+                            int64_t groups, int64_t columns) {
+  const auto later = [=](const float* from, int64_t count, int64_t step, auto access) PAPILIO_PART {
+    constexpr int64_t kLine = 16;
+    const bool fetched = group > 0 && group * count / kLine == (group - 1) * count / kLine;
+    if (fetched || step != groups * count) return;
+    from += (kAhead / step / kP + 1) * kP * step;
+    for (int64_t p = 0; p < kP; ++p, from += step) fetch<access>(from, count);
+  };
+  constexpr std::integral_constant<Access, Access::read> kRead;
+  constexpr std::integral_constant<Access, Access::write> kWrite;
+  later(at.x, inner, at.x_step, kRead);
+  if (kFactors == Factors::two) later(at.other_x, other_inner, at.other_step, kRead);
+  if (at.residual) later(at.residual, columns, at.y_step, kRead);
+  later(at.y, columns, at.y_step, kWrite);
+}
 
 // Adds what is to be added to the sums and puts them into y.
 template <class D, int kV, bool kPartial, int kP>
@@ -133,13 +142,13 @@ HWY_INLINE void finish(const Place& at, int64_t count, bool relu, hn::Vec<D> (&s
   });
 }
 
+// x is of the first pixel, the next ones x_step further on.
 template <bool kOrdered, class D, int kV, int kP>
-HWY_INLINE void add_product(const TileFactor& f, const int64_t* order, hn::Vec<D> (&sum)[kP][kV]) {
+HWY_INLINE void add_product(const float* x, int64_t x_step, const int64_t* order, int64_t inner,
+                            const float* matrix, hn::Vec<D> (&sum)[kP][kV]) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  const float *x = f.x, *matrix = f.packed;
-  const int64_t x_step = f.x_step;
-  for (int64_t k = 0; k < f.inner; ++k, matrix += kV * kN) {
+  for (int64_t k = 0; k < inner; ++k, matrix += kV * kN) {
     const float* column = x + (kOrdered ? order[k] : k);
     hn::Vec<D> m[kV];
     HWY_UNROLL(8)
@@ -154,7 +163,8 @@ HWY_INLINE void add_product(const TileFactor& f, const int64_t* order, hn::Vec<D
 }
 
 template <class D, int kV, bool kPartial, int kP, Factors kFactors>
-HWY_INLINE void multiply_group(const Place& at, int64_t count, bool relu) {
+HWY_INLINE void multiply_group(const Place& at, int64_t inner, int64_t other_inner, int64_t count,
+                               bool relu) {
   const D d;
   constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
   hn::Vec<D> sum[kP][kV];
@@ -164,41 +174,41 @@ HWY_INLINE void multiply_group(const Place& at, int64_t count, bool relu) {
     HWY_UNROLL(8)
     for (int p = 0; p < kP; ++p) sum[p][v] = start;
   }
-  add_product<kFactors == Factors::ordered, D>(at.factor, at.order, sum);
-  if constexpr (kFactors == Factors::two) add_product<false, D>(at.another, nullptr, sum);
+  add_product<kFactors == Factors::ordered, D>(at.x, at.x_step, at.order, inner, at.matrix, sum);
+  if constexpr (kFactors == Factors::two)
+    add_product<false, D>(at.other_x, at.other_step, nullptr, other_inner, at.other_matrix, sum);
   finish<D, kV, kPartial, kP>(at, count, relu, sum);
 }
 
 // All groups of kP pixels, of which the first `whole` may be stored as whole vectors.
-template <class D, int kV, bool kPartial, int kP, Factors kFactors>
+template <class D, int kV, bool kPartial, int kP, Factors kFactors, bool kFetch>
 void multiply_pixels(const MultiplyTile& t, int64_t first, int64_t whole) {
-  const int64_t columns = t.columns, groups = t.groups, count = t.panel.count,
-                width = t.panel.width, y_step = groups * columns,
+  const int64_t inner = t.factor.inner, other_inner = t.another.inner, columns = t.columns,
+                groups = t.groups, count = t.panel.count, matrix_step = inner * t.panel.width,
+                other_matrix_step = other_inner * t.panel.width, y_step = groups * columns,
                 y_at = first * y_step + t.panel.first;
   const bool relu = t.relu;
-  Place at{.factor = t.factor,
-           .another = t.another,
+  Place at{.x = t.factor.x + first * t.factor.x_step,
+           .matrix = t.factor.packed,
+           .other_x = t.another.x + first * t.another.x_step,
+           .other_matrix = t.another.packed,
            .bias = t.bias ? t.bias + t.panel.first : nullptr,
            .residual = t.residual ? t.residual + y_at : nullptr,
            .order = t.order,
            .y = t.y + y_at,
+           .x_step = t.factor.x_step,
+           .other_step = t.another.x_step,
            .y_step = y_step};
-  at.factor.x += first * at.factor.x_step;
-  if (kFactors == Factors::two) at.another.x += first * at.another.x_step;
-  const auto next_group = [width](TileFactor& f) PAPILIO_PART {
-    f.x += f.inner;
-    f.packed += f.inner * width;
-  };
   const auto some = [&](int64_t end, int64_t g, auto partial) PAPILIO_PART {
     for (; g < end; ++g) {
-      multiply_group<D, kV, partial, kP, kFactors>(at, count, relu);
-      if (kFactors == Factors::ordered) {
-        at.order += at.factor.inner;
-        at.factor.packed += at.factor.inner * width;
-      } else {
-        next_group(at.factor);
-      }
-      if (kFactors == Factors::two) next_group(at.another);
+      if constexpr (kFetch) fetch_ahead<kP, kFactors>(at, inner, other_inner, g, groups, columns);
+      multiply_group<D, kV, partial, kP, kFactors>(at, inner, other_inner, count, relu);
+      if (kFactors == Factors::ordered)
+        at.order += inner;
+      else
+        at.x += inner;
+      at.matrix += matrix_step;
+      if (kFactors == Factors::two) at.other_x += other_inner, at.other_matrix += other_matrix_step;
       at.y += columns;
       if (at.bias) at.bias += columns;
       if (at.residual) at.residual += columns;
@@ -224,11 +234,13 @@ struct Multiply {
                           : t.panel.first == 0 ? std::max<int64_t>(t.groups - reached, 0)
                                                : 0;
     int64_t p = 0;
-    for (; p + kPixels <= t.pixels; p += kPixels) {
-      if (t.panel.first == 0) fetch_ahead(t, p);
-      multiply_pixels<D, kV, kPartial, kPixels, kFactors>(t, p, whole);
-    }
-    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1, kFactors>(t, p, whole);
+    const auto pixels = [&](auto fetches) HWY_ATTR {
+      for (; p + kPixels <= t.pixels; p += kPixels)
+        multiply_pixels<D, kV, kPartial, kPixels, kFactors, fetches>(t, p, whole);
+    };
+    if (t.from_memory && t.panel.first == 0) pixels(std::true_type());
+    pixels(std::false_type());
+    for (; p < t.pixels; ++p) multiply_pixels<D, kV, kPartial, 1, kFactors, false>(t, p, whole);
   }
 };
 void multiply(const MultiplyTile& t) { with_form(t.panel, Multiply{t}); }

@@ -32,6 +32,7 @@ struct MultiplyTile {
   const float* bias;      ///< [groups, columns] and readable as far as a panel reaches, or null
   const float* residual;  ///< as y, or null
   bool relu;
+  bool from_memory;  ///< rather than from a cache: what comes later is asked for
   float* y;
 };
 

@@ -74,6 +74,8 @@ void window_conv_forward(const ConvShape& s, const float* x, const Buffer& packe
                  .bias = bias.data(),
                  .residual = fused.residual ? fused.residual + row * row_numbers : nullptr,
                  .relu = fused.relu,
+                 .from_memory =
+                     fused.from_memory || s.batch * s.out_height() * row_numbers > kCached,
                  .y = y + row * row_numbers});
         }
       },
