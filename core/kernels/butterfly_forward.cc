@@ -58,21 +58,12 @@ bool streams(const ButterflyShape& s, const T* y) {
          reinterpret_cast<uintptr_t>(y) % kLine == 0;
 }
 
-/// Asks for the first rows of x in their order. A first pass of large strides would wait for the
-/// memory line by line: tests/peers/run.sh mlp --all, K-matrix, batch 1 went from 3.0 to 2.8 us.
-template <class T>
-void prefetch_rows(const ButterflyShape& s, const T* x) {
-  constexpr int64_t kMost = int64_t{16} << 10, kLine = 64;
-  constexpr int kSecondLevel = 2;
-  const int64_t bytes = std::min(s.batch * s.in_features * int64_t{sizeof(T)}, kMost);
-  for (int64_t at = 0; at < bytes; at += kLine)
-    __builtin_prefetch(reinterpret_cast<const char*>(x) + at, 0, kSecondLevel);
-}
-
 template <class T>
 void forward(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<T>& end) {
   const ButterflyShape& s = call.shape;
-  prefetch_rows(s, x);
+  // A first pass of large strides would wait for the memory line by line: tests/peers/run.sh mlp
+  // --all, K-matrix, batch 1 went from 3.0 to 2.8 us.
+  memory::fetch(x, s.batch * s.in_features * int64_t{sizeof(T)});
   // Measured: narrower vectors make more passes over a tile, which should then stay in the first
   // level of the cache.
   const bool wide = call.kernels.lanes * int64_t{sizeof(Real<T>)} >= 64;
