@@ -31,7 +31,7 @@ Tensor conv_norm(const Tensor& weight, const Conv2dOptions& options, BatchNorm2d
 
 /// second_norm(second(first_norm(first(x))), residual): conv_norm() twice, or by the statistics of
 /// the batch and where it is the faster one, norm_conv_norm() after the first convolution: a 1x1
-/// convolution to more channels, behind a norm without an activation.
+/// convolution of few channels in each group to more, behind a norm without an activation.
 Tensor conv_norm_twice(Conv2d& first, BatchNorm2d& first_norm, Conv2d& second,
                        BatchNorm2d& second_norm, const Tensor& x, const Tensor& residual);
 

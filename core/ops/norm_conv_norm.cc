@@ -7,10 +7,9 @@
 // and for the dy that passed the ReLU, with G = sum over the pixels of dy c^T:
 //
 //   dbeta' = sum of dy, dgamma' = q (u G^T)_diagonal
-//   dz = gamma' q (dy - mean(dy) - q u c dgamma' / pixels), the gradient of the convolution's
-//   result dW = D diag(gamma r) for D = sum of dz c^T = diag(gamma' q) (G - diag(dgamma' q) u
-//   cov(x)),
-//     as dz has no mean, for which also dbeta = 0
+//   dz = gamma' q (dy - mean(dy) - q u c dgamma' / pixels), of the convolution's result
+//   D = sum of dz c^T = diag(gamma' q) (G - diag(dgamma' q) u cov(x))
+//   dW = D diag(gamma r) and dbeta = 0, as dz has no mean
 //   dgamma = r (W^T D)_diagonal
 //   dx = gamma r (W^T dz - r c r dgamma / pixels) = v^T dy + Q x + k with constant Q and k
 //
@@ -23,6 +22,7 @@
 
 #include "papilio/core/kernels/channel_moments.h"
 #include "papilio/core/kernels/conv.h"
+#include "papilio/core/kernels/gemm.h"
 #include "papilio/core/ops.h"
 #include "papilio/core/ops/conv_shape.h"
 #include "papilio/core/ops/normalised.h"
@@ -58,16 +58,21 @@ struct Grouped {
   }
 };
 
-/// a b of the rows a [groups * out, in] and square b [groups, in, in].
-Numbers product(const Grouped& g, const Numbers& a, const Numbers& b) {
-  Numbers result(a.size());
-  for (int64_t row = 0; row < g.groups * g.out; ++row)
-    for (int64_t k = 0; k < g.in; ++k) {
-      const double factor = a[static_cast<size_t>(row * g.in + k)];
-      const double* from = b.data() + (row / g.out * g.in + k) * g.in;
-      double* to = result.data() + row * g.in;
-      for (int64_t i = 0; i < g.in; ++i) to[i] += factor * from[i];
-    }
+/// u cov: of rows [groups * out, in] and squares [groups, in, in].
+Numbers times_squares(const Grouped& g, const Numbers& rows, const Numbers& squares) {
+  Numbers result(rows.size());
+  for (int64_t i = 0; i < g.groups; ++i)
+    kernels::gemm<double>({.m = g.out, .n = g.in, .k = g.in}, rows.data() + i * g.out * g.in,
+                          squares.data() + i * g.in * g.in, result.data() + i * g.out * g.in);
+  return result;
+}
+/// a^T b in every group: [groups, in, in] of two [groups * out, in].
+Numbers squares_of(const Grouped& g, const Numbers& a, const Numbers& b) {
+  Numbers result(static_cast<size_t>(g.groups * g.in * g.in));
+  for (int64_t i = 0; i < g.groups; ++i)
+    kernels::gemm<double>({.m = g.in, .n = g.in, .k = g.out, .op_a = kernels::Op::transpose},
+                          a.data() + i * g.out * g.in, b.data() + i * g.out * g.in,
+                          result.data() + i * g.in * g.in);
   return result;
 }
 
@@ -124,14 +129,12 @@ void backward(const Composed& n, const Tensor& dy, InputGradients& gradients) {
     const double share = 1 / static_cast<double>(n.pixels);
     const auto size = static_cast<size_t>(g.in);
     const Numbers v = numbers(n.folded);
-    Numbers of_x(in * size), shift(in);
+    Numbers scaled = v, shift(in);
     g.for_each([&](size_t row, size_t at, size_t channel) {
       shift[channel] -= share * v[at] * dbeta_after[row];
-      const double factor = share * v[at] * n.q[row] * dgamma_after[row];
-      const double* u = n.u.data() + row * size;
-      double* to = of_x.data() + channel * size;
-      for (size_t i = 0; i < size; ++i) to[i] -= factor * u[i];
+      scaled[at] *= -share * n.q[row] * dgamma_after[row];
     });
+    Numbers of_x = squares_of(g, scaled, n.u);
     for (size_t c = 0; c < in; ++c) {
       of_x[c * size + c % size] -= share * n.gamma[c] * n.r[c] * n.r[c] * dgamma[c];
       for (size_t i = 0; i < size; ++i)
@@ -195,7 +198,7 @@ Tensor norm_conv_norm(const Tensor& x, const BatchNormOf& before, const Tensor& 
       n.u[at] *= n.gamma[channel] * n.r[channel];
       mean_after[row] += n.weight[at] * beta[channel];
     });
-    n.u_covariance = product(g, n.u, covariance);
+    n.u_covariance = times_squares(g, n.u, covariance);
     g.for_each([&](size_t row, size_t at, size_t) {
       variance_after[row] += n.u[at] * n.u_covariance[at];
     });

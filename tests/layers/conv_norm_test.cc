@@ -105,6 +105,79 @@ TEST(ConvNorm, TrainsAsTheTwoLayersDo) {
   }
 }
 
+// A depthwise convolution, a norm, a 1x1 convolution in groups, a norm and a ReLU.
+struct Quadruple : Module {
+  explicit Quadruple(int64_t groups = 8, bool bias = false)
+      : depthwise(24, 24, 3, {.padding = 1, .groups = 24, .bias = false}, Rng(1)),
+        expand(24, 96, 1, {.groups = groups, .bias = bias}, Rng(2)),
+        first_norm(24),
+        second_norm(96) {
+    second_norm.fuse(Activation::relu);
+  }
+  Tensor forward(const Tensor& x) override { return (*this)(x, {}); }
+  Tensor operator()(const Tensor& x, const Tensor& residual) {
+    return conv_norm_twice(depthwise, first_norm, expand, second_norm, x, residual);
+  }
+  Tensor one_by_one(const Tensor& x, const Tensor& residual) {
+    return second_norm(expand(first_norm(depthwise(x))), residual);
+  }
+  void fields(Fields& f) override {
+    f("depthwise", depthwise), f("first_norm", first_norm);
+    f("expand", expand), f("second_norm", second_norm);
+  }
+  Conv2d depthwise, expand;
+  BatchNorm2d first_norm, second_norm;
+};
+
+TEST(ConvNormTwice, TrainsAndInfersAsTheLayersDo) {
+  const Tensor x = randn({3, 8, 9, 24}, Rng(3)), residual = randn({3, 8, 9, 96}, Rng(4)),
+               dy = randn({3, 8, 9, 96}, Rng(5));
+  for (const bool adds : {false, true})
+    for (const bool bias : {false, true}) {
+      Quadruple together(8, bias), apart(8, bias);
+      const Tensor added = adds ? residual : Tensor();
+      const auto step = [&](Quadruple& all, bool in_one) {
+        Tape tape;
+        const Tensor y = in_one ? all(x, added) : all.one_by_one(x, added);
+        tape.backward(y, dy);
+        return y;
+      };
+      expect_near(step(together, true), step(apart, false));
+      const auto ours = together.parameters(), theirs = apart.parameters();
+      for (size_t i = 0; i < ours.size(); ++i) {
+        // Behind a norm a bias has no gradient, and a norm's weight only a small difference.
+        const Tensor a = ours[i].gradient(), b = theirs[i].gradient();
+        for (int64_t j = 0; j < a.numel(); ++j)
+          ASSERT_NEAR(a.data<float>()[j], b.data<float>()[j], 2e-4) << i << " at " << j;
+      }
+      expect_near(together(x, added), apart.one_by_one(x, added));  // by the running statistics
+      together.freeze();
+      apart.freeze();
+      Tape tape;
+      expect_near(together(x, added), apart.one_by_one(x, added));
+    }
+}
+
+TEST(ConvNormTwice, IsOneOpWhereThatPays) {
+  const Tensor x = randn({3, 8, 9, 24}, Rng(3));
+  const auto ops = [&](Quadruple model) {
+    Tape tape;
+    model(x, {});
+    return tape.ops();
+  };
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(ops(Quadruple()), (Names{"conv2d", "norm_conv_norm"}));
+  EXPECT_EQ(ops(Quadruple(8, true)), (Names{"conv2d_batch_norm", "conv2d", "batch_norm"}));
+  Quadruple relu;
+  relu.first_norm.fuse(Activation::relu);
+  EXPECT_EQ(ops(std::move(relu)), (Names{"conv2d_batch_norm", "conv2d_batch_norm"}));
+  Quadruple watched;
+  int seen = 0;
+  const CallObserver observer([&](Module&, const Tensor&, const Tensor&) { ++seen; });
+  EXPECT_EQ(ops(std::move(watched)), (Names{"conv2d", "batch_norm", "conv2d", "batch_norm"}));
+  EXPECT_EQ(seen, 4);
+}
+
 TEST(ConvNorm, TakesAWeightFromOutside) {
   Pair pair;
   pair.train(5);

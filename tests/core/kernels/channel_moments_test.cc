@@ -40,9 +40,8 @@ ChannelMoments plain(const Case& c, const std::vector<double>& x) {
 
 template <class T>
 void expect_moments(const Case& c, double mean, double tolerance) {
-  const Tensor x =
-      randn({c.rows, c.channels}, Rng(1), dtype_of<T>()) + Tensor::full({c.rows, c.channels}, mean,
-                                                                        dtype_of<T>());
+  const Tensor x = randn({c.rows, c.channels}, Rng(1), dtype_of<T>()) +
+                   Tensor::full({c.rows, c.channels}, mean, dtype_of<T>());
   const ChannelMoments expected = plain(c, x.to(DType::f64).template to_vector<double>()),
                        m = channel_moments<T>(c.rows, c.channels, c.group, x.template data<T>());
   ASSERT_EQ(m.mean.size(), expected.mean.size());
