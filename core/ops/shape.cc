@@ -18,8 +18,15 @@ void copy_positions(const Tensor& from, int64_t from_begin, Tensor& to, int64_t 
   const int64_t bytes = view.inner * size_of(from.dtype());  // of one position
   const auto* in = static_cast<const std::byte*>(from.raw()) + from_begin * bytes;
   auto* out = static_cast<std::byte*>(to.mutable_raw()) + to_begin * bytes;
-  for (int64_t o = 0; o < view.outer; ++o)
-    std::copy_n(in + o * view.size * bytes, count * bytes, out + o * to.dim(axis) * bytes);
+  const int64_t from_step = view.size * bytes, to_step = to.dim(axis) * bytes,
+                piece = count * bytes;
+  parallel_for(
+      view.outer,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o)
+          std::copy_n(in + o * from_step, piece, out + o * to_step);
+      },
+      detail::kGrain / std::max<int64_t>(piece, 1) + 1);
 }
 
 Tensor sliced(const Tensor& x, int64_t axis, int64_t begin, int64_t end) {
