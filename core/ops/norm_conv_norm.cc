@@ -187,8 +187,9 @@ Tensor norm_conv_norm(const Tensor& x, const BatchNormOf& before, const Tensor& 
   const Grouped g = n.grouped();
   const Numbers beta = numbers(before.beta);
   dispatch_real(x.dtype(), "norm_conv_norm", [&]<class T>() {
-    auto [mean, covariance] =
+    kernels::ChannelMoments moments =
         kernels::channel_moments<T>(n.pixels, s.in, s.in_per_group(), x.data<T>());
+    const Numbers &mean = moments.mean, &covariance = moments.covariance;
     Numbers variance(mean.size()), mean_after(n.gamma_after.size()), variance_after(mean_after);
     for (size_t c = 0; c < mean.size(); ++c)
       variance[c] = covariance[c * static_cast<size_t>(g.in) + c % static_cast<size_t>(g.in)];
@@ -220,7 +221,7 @@ Tensor norm_conv_norm(const Tensor& x, const BatchNormOf& before, const Tensor& 
       *before.statistics = {tensor<T>({s.in}, mean), tensor<T>({s.in}, variance)};
     if (after.statistics)
       *after.statistics = {tensor<T>({s.out}, mean_after), tensor<T>({s.out}, variance_after)};
-    n.mean = std::move(mean);
+    n.mean = std::move(moments.mean);
   });
   record("norm_conv_norm", y,
          {&x, &before.gamma, &before.beta, &weight, &after.gamma, &after.beta, &residual},
