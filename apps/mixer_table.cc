@@ -24,7 +24,7 @@ struct Options : apps::TableOptions {
                      .workers = 1} {}
 
   std::vector<std::string> mixers = {"shuffle:3", "kmatrix:3", "hadamard:1"};
-  double width = 0.25, part = 0.4, warm_up = 1;
+  double width = 0.25, part = 1, warm_up = 1;
   int64_t groups = 8, image_size = 0;
   std::string mixer_init = "random", augment = "pad-crop";
 };
@@ -106,9 +106,9 @@ void print(const Config& rows, const std::string& baseline, std::ostream& people
 int main(int argc, char** argv) {
   CLI::App app(
       "Trains ShuffleNet v1 with each mixer of its channels and prints a table. The learning rate\n"
-      "of every mixer is chosen on the validation part, by short runs on a part of the training\n"
-      "images; then runs of several seeds. Runs go in parallel, each in a folder of its own. Kill\n"
-      "it at any moment: the same command goes on where it stopped.",
+      "of every mixer is chosen on the validation part, by short runs; then runs of several seeds\n"
+      "follow. Runs go in parallel, each in a folder of its own. Kill it at any moment: the same\n"
+      "command goes on where it stopped.",
       "mixer_table");
   app.footer("Example: mixer_table --data imagenet:DIR --image-size 64 --out runs/mixers");
   Options o;
