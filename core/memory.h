@@ -3,7 +3,6 @@
 // class; big ones are joined with free neighbours, so that layers of all sizes share one memory.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -31,13 +30,18 @@ Stats stats();
 /// Gives unused big blocks back to the system.
 void trim();
 
-/// Asks for the first of these bytes, 16 kB at most, into the second cache. Who reads them soon, in
-/// another order or after other work, then doesn't wait for each line.
-inline void fetch(const void* from, int64_t bytes) {
-  constexpr int64_t kMost = int64_t{16} << 10, kLine = 64;
-  constexpr int kRead = 0, kSecondCache = 2;
-  for (int64_t at = 0; at < std::min(bytes, kMost); at += kLine)
-    __builtin_prefetch(static_cast<const char*>(from) + at, kRead, kSecondCache);
+/// Bytes that are worth asking for at once.
+inline constexpr int64_t kFetched = int64_t{16} << 10;
+enum class Access { read, write };
+/// Asks for these bytes into the second cache. Who comes to them soon, in another order or after
+/// other work, then doesn't wait for each line. They need not exist. Always inlined:
+/// GCC takes a function that does nothing else for one without effects, and drops its calls.
+template <Access kAccess = Access::read>
+[[gnu::always_inline]] inline void fetch(const void* from, int64_t bytes) {
+  constexpr int64_t kLine = 64;
+  constexpr int kSecondCache = 2;
+  for (int64_t at = 0; at < bytes; at += kLine)
+    __builtin_prefetch(static_cast<const char*>(from) + at, kAccess == Access::write, kSecondCache);
 }
 
 /// From now on the C library's malloc() keeps what is freed instead of returning it to the system:

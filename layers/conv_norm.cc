@@ -67,8 +67,8 @@ Tensor conv_norm_twice(Conv2d& first, BatchNorm2d& first_norm, Conv2d& second,
                        BatchNorm2d& second_norm, const Tensor& x, const Tensor& residual) {
   const Shape& weight = second.weight().value().shape();
   const int64_t groups = second.options().groups;
-  // Behind up to 40 channels in a group it takes 0.65 to 0.9 of the time, behind 48 and more the
-  // covariances cost more than they spare (forward and backward of 8 groups or less).
+  // shufflenet_bench --benchmark_filter=end: 0.4 to 1.05 of the time behind 3 to 24 channels in a
+  // group; behind 48 it takes longer, for the covariances.
   constexpr int64_t kMostInputs = 40;
   const bool pays = weight[1] <= kMostInputs && 2 * weight[1] * groups <= weight[0];
   if (pays && second.pointwise() && !second.bias().defined() && one_op(first_norm) &&

@@ -63,7 +63,7 @@ void forward(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<
   const ButterflyShape& s = call.shape;
   // A first pass of large strides would wait for the memory line by line: tests/peers/run.sh mlp
   // --all, K-matrix, batch 1 went from 3.0 to 2.8 us.
-  memory::fetch(x, s.batch * s.in_features * int64_t{sizeof(T)});
+  memory::fetch(x, std::min(s.batch * s.in_features * int64_t{sizeof(T)}, memory::kFetched));
   // Measured: narrower vectors make more passes over a tile, which should then stay in the first
   // level of the cache.
   const bool wide = call.kernels.lanes * int64_t{sizeof(Real<T>)} >= 64;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace papilio::kernels {
@@ -13,18 +14,20 @@ struct ChannelMoments {
 };
 /// Of x [rows, channels], rows >= 1, in groups of `group` channels, a divisor of `channels`. T is
 /// float or double. x is read once: chunks are summed relative to the mean of their first rows, and
-/// merged in double (Chan, Golub and LeVeque 1979). The same bits for every number of threads.
+/// merged. The same bits for every number of threads.
 template <class T>
 ChannelMoments channel_moments(int64_t rows, int64_t channels, int64_t group, const T* x);
 
-/// A block of rows for the loop of a SIMD target: adds sums of x - pivot to `sum` [channels], and
-/// products of channels c and c + lag to `products` [lags, channels].
+/// What was summed of a chunk of rows, relative to a pivot [channels]: sums [channels] and products
+/// [group, channels] of a channel with the one so many further on.
 template <class T>
-struct MomentPass {
-  int64_t count, channels, lags;
-  const T *x, *pivot;
-  T* room;  ///< [count, channels] and a vector beyond the last lag
-  T *sum, *products;
+struct ChunkMoments {
+  int64_t count;
+  const T *pivot, *sum, *products;
 };
+/// Of all chunks, merged in their order in double (Chan, Golub and LeVeque 1979).
+template <class T>
+ChannelMoments merged_moments(int64_t channels, int64_t group, int64_t chunks,
+                              const std::function<ChunkMoments<T>(int64_t chunk)>& chunk_of);
 
 }  // namespace papilio::kernels

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "papilio/core/kernels/channel_moments.h"
 #include "papilio/core/kernels/channel_passes.h"
 #include "papilio/core/kernels/norm.h"
 #include "papilio/core/memory.h"
@@ -141,26 +142,16 @@ void channel_statistics(int64_t rows, int64_t channels, const T* x, T* mean, T* 
     }
   });
 
-  std::vector<double> merged(static_cast<size_t>(2 * channels));
-  double *mean_so_far = merged.data(), *squares = mean_so_far + channels, n = 0;
-  for (int64_t chunk = 0; chunk < f.chunks(); ++chunk) {
-    const auto count = static_cast<double>(std::min(f.chunk, rows - chunk * f.chunk));
-    const double one = 1 / count, weight = count / (n + count), both = n * weight;
-    const T *pivot = x + chunk * f.chunk * channels, *sum = sums.sum(chunk),
-            *products = sums.products(chunk);
-    for (int64_t c = 0; c < channels; ++c) {
-      const double offset = static_cast<double>(sum[c]) * one;
-      const double apart = static_cast<double>(pivot[c]) + offset - mean_so_far[c];
-      squares[c] +=
-          static_cast<double>(products[c]) - count * offset * offset + apart * apart * both;
-      mean_so_far[c] += apart * weight;
-    }
-    n += count;
-  }
-  for (int64_t c = 0; c < channels; ++c) {
-    mean[c] = static_cast<T>(mean_so_far[c]);
-    variance[c] = static_cast<T>(std::max(squares[c], 0.0) / n);
-  }
+  const ChannelMoments merged =
+      merged_moments<T>(channels, 1, f.chunks(), [&](int64_t chunk) -> ChunkMoments<T> {
+        return {.count = std::min(f.chunk, rows - chunk * f.chunk),
+                .pivot = x + chunk * f.chunk * channels,
+                .sum = sums.sum(chunk),
+                .products = sums.products(chunk)};
+      });
+  const auto narrow = [](double value) { return static_cast<T>(value); };
+  std::ranges::transform(merged.mean, mean, narrow);
+  std::ranges::transform(merged.covariance, variance, narrow);
 }
 
 template <class T>

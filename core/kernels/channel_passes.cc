@@ -144,10 +144,10 @@ void gradient_sums_of(const ChannelPass<T>& p) {
   sum_all_rows(p, [&](auto d, int64_t place, int64_t at, auto& sum, auto& products) PAPILIO_PART {
     const auto x = hn::Sub(hn::LoadU(d, p.x + place), hn::LoadU(d, p.mean + at));
     auto dy = hn::LoadU(d, p.dy + place);
-    fetch(p.x + place + kAhead);
-    fetch(p.dy + place + kAhead);
+    memory::fetch(p.x + place + kAhead, 1);
+    memory::fetch(p.dy + place + kAhead, 1);
     if constexpr (kGate == Gate::by_y) {
-      fetch(p.gate_y + place + kAhead);
+      memory::fetch(p.gate_y + place + kAhead, 1);
       dy = gated(d, dy, hn::LoadU(d, p.gate_y + place));
       hn::StoreU(dy, d, p.y + place);
     } else if constexpr (kGate == Gate::recomputed) {
@@ -163,9 +163,9 @@ template <class T, bool kGate>
 void gate_of(const ChannelPass<T>& p) {
   sum_all_rows(p, [&](auto d, int64_t place, int64_t, auto& sum, auto&) PAPILIO_PART {
     auto dy = hn::LoadU(d, p.dy + place);
-    fetch(p.dy + place + kAhead);
+    memory::fetch(p.dy + place + kAhead, 1);
     if constexpr (kGate) {
-      fetch(p.gate_y + place + kAhead);
+      memory::fetch(p.gate_y + place + kAhead, 1);
       dy = gated(d, dy, hn::LoadU(d, p.gate_y + place));
       hn::StoreU(dy, d, p.y + place);
     }
@@ -187,6 +187,57 @@ void gradient_sums(const ChannelPass<T>& p) {
     gradient_sums_of<T, Gate::none>(p);
 }
 
+// ---------------------------------------------------------------- moments
+
+// Products of channels that stand kLags apart or less, of all rows, for the channels of a vector:
+// also those of two groups or rows, which nobody looks at.
+template <int kLags, class D, class T>
+HWY_INLINE void lag_products(D d, int64_t count, int64_t channels, const T* at, const T* later,
+                             T* to) {
+  hn::Vec<D> sum[kLags];
+  HWY_UNROLL(8)
+  for (int i = 0; i < kLags; ++i) sum[i] = hn::LoadU(d, to + i * channels);
+  for (int64_t row = 0; row < count; ++row, at += channels, later += channels) {
+    const auto x = hn::LoadU(d, at);
+    HWY_UNROLL(8)
+    for (int i = 0; i < kLags; ++i) sum[i] = hn::MulAdd(x, hn::LoadU(d, later + i), sum[i]);
+  }
+  HWY_UNROLL(8)
+  for (int i = 0; i < kLags; ++i) hn::StoreU(sum[i], d, to + i * channels);
+}
+
+template <class T>
+void moments(const MomentPass<T>& p) {
+  for_each_part<T>(p.channels, [&](auto d, int64_t at) PAPILIO_PART {
+    const auto pivot = hn::LoadU(d, p.pivot + at);
+    auto sum = hn::LoadU(d, p.sum + at);
+    const T* from = p.x + at;
+    T* to = p.room + at;
+    for (int64_t row = 0; row < p.count; ++row, from += p.channels, to += p.channels) {
+      const auto x = hn::Sub(hn::LoadU(d, from), pivot);
+      hn::StoreU(x, d, to);
+      sum = hn::Add(sum, x);
+    }
+    hn::StoreU(sum, d, p.sum + at);
+  });
+  for_each_part<T>(p.channels, [&](auto d, int64_t at) PAPILIO_PART {
+    int64_t lag = 0;
+    const auto lags = [&]<int kLags>(std::integral_constant<int, kLags>) HWY_ATTR {
+      for (; lag + kLags <= p.lags; lag += kLags)
+        lag_products<kLags>(d, p.count, p.channels, p.room + at, p.room + at + lag,
+                            p.products + lag * p.channels + at);
+    };
+    lags(std::integral_constant<int, 8>());
+    lags(std::integral_constant<int, 6>());
+    lags(std::integral_constant<int, 4>());
+    lags(std::integral_constant<int, 3>());
+    lags(std::integral_constant<int, 2>());
+    lags(std::integral_constant<int, 1>());
+  });
+}
+
+void moments_f32(const MomentPass<float>& p) { moments(p); }
+void moments_f64(const MomentPass<double>& p) { moments(p); }
 void scale_f32(const ChannelPass<float>& p) { scale(p); }
 void scale_f64(const ChannelPass<double>& p) { scale(p); }
 void gradient_f32(const ChannelPass<float>& p) { gradient(p); }
@@ -204,6 +255,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace papilio::kernels {
 
+HWY_EXPORT(moments_f32);
+HWY_EXPORT(moments_f64);
 HWY_EXPORT(scale_f32);
 HWY_EXPORT(scale_f64);
 HWY_EXPORT(gradient_f32);
@@ -215,22 +268,23 @@ HWY_EXPORT(gate_f64);
 HWY_EXPORT(gradient_sums_f32);
 HWY_EXPORT(gradient_sums_f64);
 
-#define PAPILIO_LOOP(name)                   \
+#define PAPILIO_LOOP(Type, name)             \
   template <>                                \
-  ChannelLoop<float> name##_loop() {         \
+  Type<float> name##_loop() {                \
     ensure_simd_target();                    \
     return HWY_DYNAMIC_DISPATCH(name##_f32); \
   }                                          \
   template <>                                \
-  ChannelLoop<double> name##_loop() {        \
+  Type<double> name##_loop() {               \
     ensure_simd_target();                    \
     return HWY_DYNAMIC_DISPATCH(name##_f64); \
   }
-PAPILIO_LOOP(scale)
-PAPILIO_LOOP(gradient)
-PAPILIO_LOOP(deviations)
-PAPILIO_LOOP(gate)
-PAPILIO_LOOP(gradient_sums)
+PAPILIO_LOOP(MomentLoop, moments)
+PAPILIO_LOOP(ChannelLoop, scale)
+PAPILIO_LOOP(ChannelLoop, gradient)
+PAPILIO_LOOP(ChannelLoop, deviations)
+PAPILIO_LOOP(ChannelLoop, gate)
+PAPILIO_LOOP(ChannelLoop, gradient_sums)
 #undef PAPILIO_LOOP
 
 }  // namespace papilio::kernels

@@ -39,4 +39,18 @@ ChannelLoop<T> gate_loop();
 template <class T>
 ChannelLoop<T> gradient_sums_loop();
 
+/// A block of rows of channels, for covariances: adds the sums of x - pivot to `sum` [channels],
+/// and those of the products of channels c and c + lag to `products` [lags, channels].
+template <class T>
+struct MomentPass {
+  int64_t count, channels, lags;
+  const T *x, *pivot;
+  T* room;  ///< [count, channels] and a vector beyond the last lag
+  T *sum, *products;
+};
+template <class T>
+using MomentLoop = void (*)(const MomentPass<T>&);
+template <class T>
+MomentLoop<T> moments_loop();
+
 }  // namespace papilio::kernels

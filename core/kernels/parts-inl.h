@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "papilio/core/kernels/highway-inl.h"
+#include "papilio/core/memory.h"
 
 // A lambda that is compiled for the target of its surroundings, and inlined.
 #undef PAPILIO_PART
@@ -38,20 +39,10 @@ HWY_INLINE void for_each_part(int64_t count, const Body& body) {
   parts(HWY_CAPPED(T, 1)());
 }
 
-// What a loop reads or writes kAhead floats later may be asked for into the second cache. The
-// hardware guesses well at whole rows one after the other, where this costs a quarter; it does not
-// at pieces of rows, as of groups or some columns. 128 images in stage 2 of ShuffleNet: products
-// from 24 channels to 96 in 8 groups or back become 1.4 to 1.7 times as fast, sums over the pixels
-// 1.3 to 1.8 times. Into the first cache it does nothing.
+// What a loop reads or writes so many numbers later may be asked for by memory::fetch(). The
+// hardware guesses well at whole rows one after the other, where this only costs; it does not at
+// pieces of rows, as of groups or of some columns.
 constexpr int64_t kAhead = 1 << 12;
-enum class Access { read, write };
-template <Access kAccess = Access::read, class T>
-HWY_INLINE void fetch(const T* from, int64_t count = 1) {
-  constexpr int kSecondCache = 2;
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t i = 0; i < count; i += kLine)
-    __builtin_prefetch(from + i, kAccess == Access::write, kSecondCache);
-}
 
 // max(v, 0); NaN stays NaN.
 template <class D, class V = hn::Vec<D>>

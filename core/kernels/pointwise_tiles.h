@@ -45,12 +45,14 @@ struct OuterTile {
   float* sums;       ///< [groups, rows, width]
 };
 
+using OuterLoop = void (*)(const OuterTile&);
 struct PointwiseLoops {
   int64_t pixels_at_once;  ///< what a tile should have a multiple of
   Panel (*next_panel)(int64_t first, int64_t columns);
   void (*multiply)(const MultiplyTile&);
-  void (*add_outer)(const OuterTile&);
+  OuterLoop add_outer;
 };
 PointwiseLoops pointwise_loops();
+OuterLoop pointwise_outer_loop();  ///< that of pointwise_loops()
 
 }  // namespace papilio::kernels

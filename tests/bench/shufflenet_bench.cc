@@ -12,8 +12,10 @@
 #include "papilio/core/kernels/norm.h"
 #include "papilio/core/kernels/pool.h"
 #include "papilio/core/memory.h"
+#include "papilio/core/ops.h"
 #include "papilio/core/random.h"
 #include "papilio/core/system.h"
+#include "papilio/core/tape.h"
 #include "papilio/core/tensor.h"
 
 namespace papilio {
@@ -31,6 +33,7 @@ struct Ops {
   std::map<std::vector<int64_t>, std::pair<kernels::ConvShape, int>> convolutions;
   std::map<std::pair<int64_t, int64_t>, int> plain_norms, relu_norms, add_norms;  // rows, channels
   std::vector<kernels::PoolShape> average_pools, max_pools;
+  std::map<std::vector<int64_t>, std::pair<kernels::ConvShape, int>> ends;  // of the blocks
 };
 
 int64_t rounded(double channels) {
@@ -43,7 +46,8 @@ struct Collector {
   int64_t batch, size, channels;
   Ops ops = {};
 
-  void convolve(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t groups) {
+  kernels::ConvShape convolve(int64_t in, int64_t out, int64_t kernel, int64_t stride,
+                              int64_t groups) {
     const kernels::ConvShape s{.batch = batch,
                                .height = size,
                                .width = size,
@@ -59,6 +63,7 @@ struct Collector {
     shape = s;
     ++calls;
     size = s.out_height();
+    return s;
   }
   void normalise(std::map<std::pair<int64_t, int64_t>, int>& norms, int64_t of) {
     ++norms[{batch * size * size, of}];
@@ -73,7 +78,9 @@ struct Collector {
     normalise(ops.relu_norms, middle);
     convolve(middle, middle, 3, stride, middle);
     normalise(ops.plain_norms, middle);
-    convolve(middle, made, 1, 1, kGroups);
+    auto& [shape, calls] = ops.ends[{size, middle, made}];
+    shape = convolve(middle, made, 1, 1, kGroups);
+    ++calls;
     normalise(stride == 1 ? ops.add_norms : ops.relu_norms, made);
     channels = out;
   }
@@ -184,6 +191,40 @@ void add_norm(const std::string& network, int64_t rows, int64_t channels, int ca
   });
 }
 
+/// Forward and backward of a block's end, norm, 1x1 convolution, norm, addition and ReLU: as the
+/// one op norm_conv_norm and as the ops that it stands for.
+void add_end(const std::string& network, const kernels::ConvShape& s, int calls) {
+  const auto pixels = static_cast<double>(s.batch * s.height * s.width);
+  const std::string name =
+      network + concat("/end_", s.in, "-", s.out, "g", s.groups, "_", s.height);
+  for (const bool in_one : {true, false}) {
+    const auto inputs = std::make_shared<std::vector<Tensor>>();
+    const auto body = [=] {
+      std::vector<Tensor>& t = *inputs;
+      if (t.empty())
+        for (const Shape& shape :
+             {Shape{s.batch, s.height, s.width, s.in}, Shape{s.in}, Shape{s.in},
+              Shape{s.out, s.in_per_group(), 1, 1}, Shape{s.out}, Shape{s.out},
+              Shape{s.batch, s.height, s.width, s.out}, Shape{s.batch, s.height, s.width, s.out}})
+          t.push_back(randn(shape, Rng(t.size())));
+      Tape tape;
+      std::vector<Tensor> x;
+      for (size_t i = 0; i < 7; ++i) x.push_back(tape.watch(t[i]));
+      constexpr double kEpsilon = 1e-5;
+      tape.backward(in_one ? norm_conv_norm(x[0], {x[1], x[2], kEpsilon}, x[3], s.groups,
+                                            {x[4], x[5], kEpsilon}, Activation::relu, x[6])
+                           : conv2d_batch_norm(batch_norm(x[0], x[1], x[2], kEpsilon), x[3],
+                                               {.groups = s.groups}, x[4], x[5], kEpsilon, nullptr,
+                                               Activation::relu, x[6]),
+                    t[7]);
+    };
+    add({name + (in_one ? "/in_one" : "/apart"),
+         6 * pixels * static_cast<double>(s.out * s.in_per_group()),
+         pixels * static_cast<double>(s.in + s.out), calls},
+        body);
+  }
+}
+
 void add_pool(const std::string& network, const kernels::PoolShape& s, bool max) {
   const int64_t in = s.batch * s.height * s.width * s.channels,
                 out = s.batch * s.out_height() * s.out_width() * s.channels;
@@ -214,6 +255,7 @@ void add_network(const Network& n) {
   std::snprintf(name, sizeof(name), "w%.2f/i%d", n.width, static_cast<int>(n.image));
   for (const auto& [key, value] : ops.convolutions)
     add_convolution(name, value.first, value.second);
+  for (const auto& [key, value] : ops.ends) add_end(name, value.first, value.second);
   std::map<std::pair<int64_t, int64_t>, int> norms = ops.plain_norms;
   for (const auto* more : {&ops.relu_norms, &ops.add_norms})
     for (const auto& [shape, calls] : *more) norms[shape] += calls;

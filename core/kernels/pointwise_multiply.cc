@@ -1,29 +1,15 @@
-#include "papilio/core/kernels/pointwise_tiles.h"
-
 #include <algorithm>
 
+#include "papilio/core/kernels/pointwise_tiles.h"
 #include "papilio/core/kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "papilio/core/kernels/pointwise_tiles.cc"
+#define HWY_TARGET_INCLUDE "papilio/core/kernels/pointwise_multiply.cc"
 #include "papilio/core/kernels/highway-inl.h"
-#include "papilio/core/kernels/parts-inl.h"
+#include "papilio/core/kernels/pointwise_panels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
-
-constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
-using Whole = HWY_CAPPED(float, kLanes);
-using Half = HWY_CAPPED(float, std::max<int64_t>(kLanes / 2, 1));
-using Quarter = HWY_CAPPED(float, std::max<int64_t>(kLanes / 4, 1));
-
-// Sums of kPixels or kRows by up to three vectors stay in registers.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
-constexpr int kPixels = 8, kRows = 8;  // of 32 registers
-#else
-constexpr int kPixels = 4, kRows = 4;  // of 16
-#endif
-constexpr int kVectors = 3;
 
 // The next columns that one tile takes.
 Panel next_panel(int64_t first, int64_t columns) {
@@ -37,38 +23,6 @@ Panel next_panel(int64_t first, int64_t columns) {
   return {first, left, kLanes};
 }
 
-// Calls run.operator()<tag, vectors, partial>() for the panel; a partial one is a vector that has
-// more lanes than columns.
-template <class Run>
-HWY_INLINE void with_form(const Panel& panel, const Run& run) {
-  if (panel.width == 3 * kLanes) return run.template operator()<Whole, 3, false>();
-  if (panel.width == 2 * kLanes) return run.template operator()<Whole, 2, false>();
-  const bool partial = panel.count < panel.width;
-  const auto one = [&]<class D>(D) HWY_ATTR {
-    partial ? run.template operator()<D, 1, true>() : run.template operator()<D, 1, false>();
-  };
-  if (panel.width == kLanes) return one(Whole());
-  if (panel.width * 2 == kLanes) return one(Half());
-  one(Quarter());
-}
-
-// The first `count` lanes, and zeros, by halves.
-template <class D>
-HWY_INLINE hn::Vec<D> load_part(D d, int64_t count, const float* from) {
-#if HWY_TARGET == HWY_SCALAR
-  return count > 0 ? hn::LoadU(d, from) : hn::Zero(d);
-#else
-  constexpr auto kAll = static_cast<int64_t>(hn::MaxLanes(D()));
-  if constexpr (kAll == 1) {
-    return count > 0 ? hn::LoadU(d, from) : hn::Zero(d);
-  } else {
-    const hn::Half<D> half;
-    if (count * 2 <= kAll) return hn::ZeroExtendVector(d, load_part(half, count, from));
-    return hn::Combine(d, load_part(half, count - kAll / 2, from + kAll / 2),
-                       hn::LoadU(half, from));
-  }
-#endif
-}
 // The first `count` lanes by halves.
 template <class D>
 HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
@@ -86,8 +40,6 @@ HWY_INLINE void store_part(D d, hn::Vec<D> v, int64_t count, float* to) {
   }
 #endif
 }
-
-// ---------------------------------------------------------------- y = x matrix
 
 enum class Factors { one, ordered, two };
 
@@ -109,10 +61,11 @@ HWY_INLINE void fetch_ahead(const Place& at, int64_t inner, int64_t other_inner,
     const bool fetched = group > 0 && group * count / kLine == (group - 1) * count / kLine;
     if (fetched || step != groups * count) return;
     from += (kAhead / step / kP + 1) * kP * step;
-    for (int64_t p = 0; p < kP; ++p, from += step) fetch<access>(from, count);
+    for (int64_t p = 0; p < kP; ++p, from += step)
+      memory::fetch<access>(from, count * int64_t{sizeof(float)});
   };
-  constexpr std::integral_constant<Access, Access::read> kRead;
-  constexpr std::integral_constant<Access, Access::write> kWrite;
+  constexpr std::integral_constant<memory::Access, memory::Access::read> kRead;
+  constexpr std::integral_constant<memory::Access, memory::Access::write> kWrite;
   later(at.x, inner, at.x_step, kRead);
   if (kFactors == Factors::two) later(at.other_x, other_inner, at.other_step, kRead);
   if (at.residual) later(at.residual, columns, at.y_step, kRead);
@@ -245,92 +198,11 @@ struct Multiply {
 };
 void multiply(const MultiplyTile& t) { with_form(t.panel, Multiply{t}); }
 
-// ---------------------------------------------------------------- sums of outer products
-
-template <class D, int kV, bool kPartial, int kR, bool kFetch>
-HWY_INLINE void add_outer_rows(const OuterTile& t, int64_t pixels, const float* a, const float* b,
-                               float* sums, const float* next_a, const float* next_b) {
-  const D d;
-  constexpr auto kN = static_cast<int64_t>(hn::MaxLanes(d));
-  const int64_t a_step = t.groups * t.rows, b_step = t.groups * t.columns;
-  hn::Vec<D> sum[kR][kV];
-  HWY_UNROLL(8)
-  for (int r = 0; r < kR; ++r) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(d, sums + (r * kV + v) * kN);
-  }
-  for (int64_t p = 0; p < pixels; ++p, a += a_step, b += b_step) {
-    if constexpr (kFetch) {
-      fetch(next_a + p * t.rows, t.rows);
-      fetch(next_b + p * t.columns, t.columns);
-    }
-    hn::Vec<D> x[kV];
-    HWY_UNROLL(8)
-    for (int v = 0; v < kV; ++v)
-      x[v] = kPartial ? load_part(d, t.panel.count, b) : hn::LoadU(d, b + v * kN);
-    HWY_UNROLL(8)
-    for (int r = 0; r < kR; ++r) {
-      const auto factor = hn::Set(d, a[r]);
-      HWY_UNROLL(8)
-      for (int v = 0; v < kV; ++v) sum[r][v] = hn::MulAdd(factor, x[v], sum[r][v]);
-    }
-  }
-  HWY_UNROLL(8)
-  for (int r = 0; r < kR; ++r) {
-    HWY_UNROLL(8)
-    for (int v = 0; v < kV; ++v) hn::StoreU(sum[r][v], d, sums + (r * kV + v) * kN);
-  }
-}
-
-// A partial vector reads columns of the next group too, whose sums nobody looks at; at the end of
-// the array it must not.
-struct AddOuter {
-  const OuterTile& t;
-  template <class D, int kV, bool kPartial>
-  HWY_ATTR void operator()() const {
-    for (int64_t g = 0; g < t.groups; ++g) {
-      const int64_t step = t.groups * t.columns, offset = g * t.columns + t.panel.first,
-                    room = t.readable - offset - t.panel.width;
-      const int64_t safe =
-          kPartial ? std::clamp<int64_t>(room < 0 ? 0 : room / step + 1, 0, t.pixels) : t.pixels;
-      add_group<D, kV, false>(g, 0, safe);
-      if constexpr (kPartial)
-        if (safe < t.pixels) add_group<D, kV, true>(g, safe, t.pixels - safe);
-    }
-  }
-
-  template <class D, int kV, bool kPartial>
-  HWY_ATTR HWY_INLINE void add_group(int64_t g, int64_t first, int64_t pixels) const {
-    const float* a = t.a + (first * t.groups + g) * t.rows;
-    const float* b = t.b + (first * t.groups + g) * t.columns + t.panel.first;
-    float* sums = t.sums + g * t.rows * t.panel.width;
-    int64_t r = 0;
-    // Every group asks for its share of what follows the tile.
-    const float *next_a = t.a + (t.groups + g) * t.pixels * t.rows,
-                *next_b = t.b + (t.groups + g) * t.pixels * t.columns;
-    const auto rows = [&](auto count) HWY_ATTR {
-      for (; r + count <= t.rows; r += count)
-        (r == 0 && t.panel.first == 0
-             ? add_outer_rows<D, kV, kPartial, count, true>
-             : add_outer_rows<D, kV, kPartial, count, false>)(t, pixels, a + r, b,
-                                                              sums + r * t.panel.width, next_a,
-                                                              next_b);
-    };
-    rows(std::integral_constant<int, kRows>());
-    rows(std::integral_constant<int, std::min(kRows, 6)>());
-    rows(std::integral_constant<int, std::min(kRows, 4)>());
-    rows(std::integral_constant<int, 3>());
-    rows(std::integral_constant<int, 2>());
-    rows(std::integral_constant<int, 1>());
-  }
-};
-void add_outer(const OuterTile& t) { with_form(t.panel, AddOuter{t}); }
-
 PointwiseLoops pointwise_loops_of_target() {
   return {.pixels_at_once = kPixels,
           .next_panel = next_panel,
           .multiply = multiply,
-          .add_outer = add_outer};
+          .add_outer = pointwise_outer_loop()};
 }
 
 }  // namespace papilio::kernels::HWY_NAMESPACE
