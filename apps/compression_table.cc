@@ -213,7 +213,6 @@ void add_options(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"paper", "ours"}))
       ->capture_default_str();
   app.add_option("--lr-decay", o.lr_decay, "Of every run, as train_mlp knows it")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--search-part", o.search_part,
                  "Share of the training images that the runs of the search see")

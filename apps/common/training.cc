@@ -64,6 +64,8 @@ std::shared_ptr<Module> load_teacher(const std::string& file, const Module& mode
 }
 
 Config schedule(const TrainingOptions& o) {
+  check(o.lr_decay > 0 && o.lr_decay <= 1, "--lr-decay ", o.lr_decay,
+        ": a factor above 0 and up to 1 is needed, such as 0.97");
   check(o.lr_decay == 1 || o.schedule == "constant", "--lr-decay ", o.lr_decay,
         " is for the constant schedule; leave it out or give --schedule constant");
   Config config = {{"name", o.schedule}, {"warm_up", o.warm_up}};
@@ -203,7 +205,6 @@ void add_training(CLI::App& app, TrainingOptions& o) {
                  "Epochs in which the learning rate rises to its full value")
       ->capture_default_str();
   app.add_option("--lr-decay", o.lr_decay, "Factor on the learning rate after every epoch")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--clip-norm", o.fit.clip_norm, "Largest norm of the gradient; 0 = any")
       ->capture_default_str();

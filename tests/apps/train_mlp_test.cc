@@ -238,6 +238,11 @@ TEST_F(TrainMlp, LrDecayLowersTheRateAfterEveryEpoch) {
   const Outcome refused = run(command("cosine", cosine));
   EXPECT_NE(refused.code, 0);
   EXPECT_THAT(refused.err, HasSubstr("--lr-decay 0.5 is for the constant schedule"));
+  for (const char* factor : {"0", "-1", "1.5", "nan"}) {
+    const Outcome outside = run(command("outside", {"--epochs", "1", "--lr-decay", factor}));
+    EXPECT_NE(outside.code, 0) << factor;
+    EXPECT_THAT(outside.err, HasSubstr("above 0 and up to 1 is needed")) << factor;
+  }
 }
 
 TEST_F(TrainMlp, FoldersMayHaveAnyName) {
