@@ -45,11 +45,11 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--threads", o.threads,
                  "Threads of both sides; 0 = all cores. With one, the\n"
                  "processor's time is measured, else the wall's")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--seconds", o.row.seconds, "Time spent on a row; big ones take longer")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_flag("--quick", o.quick,
                "Every op with --n 1024 --batch 1,64,256, where these are not given;\n"

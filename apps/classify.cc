@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   app.add_option("checkpoint", file, "File that a trainer wrote")->required()->type_name("FILE");
   app.add_option("pictures", pictures, "Pictures")->required()->type_name("IMAGE");
   app.add_option("--top", top, "Classes to print for each picture")
-      ->check(CLI::PositiveNumber)
+      ->check(apps::positive())
       ->capture_default_str();
   apps::add_threads(app);
   apps::add_json(app, json);

@@ -89,11 +89,11 @@ void add_options(CLI::App& app, Arguments& a) {
       ->required()
       ->type_name("FILE");
   app.add_option("--images", a.compress.images, "Training images that layers are fitted on")
-      ->check(CLI::PositiveNumber)
+      ->check(apps::positive())
       ->capture_default_str();
   app.add_option("--steps", a.compress.projection.steps,
                  "Steps of gradient descent for a layer without a closed form")
-      ->check(CLI::PositiveNumber)
+      ->check(apps::positive())
       ->capture_default_str();
   app.add_option("--max-loss", a.max_loss,
                  "Points of test accuracy that may be lost; more is a warning")

@@ -207,7 +207,7 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--reference", o.reference, "The layer that those two are like")
       ->capture_default_str();
   app.add_option("--seeds", o.seeds, "Final runs of every row")
-      ->check(CLI::PositiveNumber)
+      ->check(apps::positive())
       ->capture_default_str();
   app.add_option("--recipe", o.recipe, "Of every run, as train_mlp knows it: paper or ours")
       ->check(CLI::IsMember({"paper", "ours"}))

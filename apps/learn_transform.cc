@@ -238,17 +238,17 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--tolerance", f.tolerance,
                  "RMSE that is good enough; 0: 1e-12 (f64) or 2e-7 (f32) of a column's norm")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_option("--noise", r.noise,
                  "Gaussian noise on the entries, in parts of their root mean square")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_option("--trials", f.trials, "Of the search, at most; 0: 96")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_option("--budget-seconds", f.budget_seconds, "Of the search, at most; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_option("--seed", f.seed, "Of trials and noise")->capture_default_str();
   app.add_flag("--table", o.table,

@@ -39,10 +39,10 @@ int main(int argc, char** argv) {
   std::string flops_of;
   app.add_option("--hidden", net.hidden, "Layers: " + apps::hidden_list())->capture_default_str();
   app.add_option("--features", net.features, "Of every layer")
-      ->check(CLI::PositiveNumber)
+      ->check(apps::positive())
       ->capture_default_str();
   app.add_option("--depth", net.depth, "Residual layers after the first layer")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   app.add_option("--flops-of", flops_of,
                  "Take fewer features, so that the layers need no more flops than --features of "

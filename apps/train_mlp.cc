@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
   app.add_option("--width", o.width, "Features after the hidden layer")->capture_default_str();
   app.add_flag("--flip", o.flip, "Mirror training images at random");
   app.add_option("--shift", o.shift, "Move training images by up to so many pixels")
-      ->check(CLI::NonNegativeNumber)
+      ->check(apps::not_negative())
       ->capture_default_str();
   apps::add_training(app, options);
 

@@ -1,5 +1,6 @@
 #include "papilio/apps/common/app.h"
 
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 
@@ -24,6 +25,16 @@ int usage_error(const CLI::App& app, const std::string& message) {
   std::cerr << "error: " << message << "\nvalid: " << option_list(app) << "\n'" << app.get_name()
             << " --help' explains them\n";
   return kUsage;
+}
+
+CLI::Validator number_check(bool (*allowed)(double), const char* needed) {
+  return CLI::Validator(
+      [=](const std::string& text) -> std::string {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+        return number && allowed(value) ? "" : concat(text, ", a number ", needed, " is needed");
+      },
+      "");
 }
 
 }  // namespace
@@ -53,6 +64,13 @@ int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) 
   }
 }
 
+CLI::Validator not_negative() {
+  return number_check([](double value) { return value >= 0; }, "of at least 0");
+}
+CLI::Validator positive() {
+  return number_check([](double value) { return value > 0; }, "above 0");
+}
+
 void add_threads(CLI::App& app) {
   app.add_option_function<int>(
          "--threads",
@@ -60,7 +78,7 @@ void add_threads(CLI::App& app) {
            if (count > 0) set_threads(count);
          },
          "Threads of our own loops and of oneDNN; 0 = all cores")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->type_name("N");
 }
 

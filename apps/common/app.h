@@ -20,6 +20,10 @@ inline constexpr int kInterrupted = 130;  ///< Ctrl-C; the state is saved
 /// the valid ones.
 int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body);
 
+/// Checks of an option's finite number: CLI11's own print the largest double in full.
+CLI::Validator not_negative();
+CLI::Validator positive();
+
 /// --threads N, and the thread count is set before `body` runs; 0 = all cores.
 void add_threads(CLI::App& app);
 /// --json FILE, "-" for the standard output stream.

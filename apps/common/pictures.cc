@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "papilio/apps/common/app.h"
 #include "papilio/core/log.h"
 #include "papilio/data/image_folder.h"
 #include "papilio/data/open.h"
@@ -82,7 +83,7 @@ void add_pictures(CLI::App& app, PictureOptions& o) {
       ->default_str("imagenet of folders, else pad-crop");
   app.add_option("--colour-jitter", o.colour_jitter,
                  "By how much brightness, contrast and saturation change, such as 0.4")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   app.add_flag("--strict-data", o.strict_data,
                "A damaged picture ends the run; else it is named and another of its class taken");

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "papilio/apps/common/app.h"
 #include "papilio/core/error.h"
 #include "papilio/core/log.h"
 
@@ -29,7 +30,7 @@ void add_table_options(CLI::App& app, TableOptions& o, const TableTexts& texts) 
   app.add_option("--workers", o.workers, "Threads of each run that prepare batches")
       ->capture_default_str();
   app.add_option("--parallel", o.parallel, "Runs at a time; 0 = one a core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
 }
 

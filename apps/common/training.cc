@@ -191,7 +191,7 @@ void add_training(CLI::App& app, TrainingOptions& o) {
       ->capture_default_str();
   app.add_option("--structured-lr", o.structured_lr,
                  "Factor on the learning rate of structured matrices")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   app.add_option("--optimizer", o.fit.optimizer, "sgd, adam, adamw or rmsprop")
       ->capture_default_str();

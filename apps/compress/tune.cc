@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "papilio/apps/common/app.h"
 #include "papilio/apps/compress/report.h"
 #include "papilio/core/log.h"
 #include "papilio/models/checkpoint.h"
@@ -16,24 +17,22 @@ std::string projected_file(const TuneRun& run) { return run.folder + "/projected
 
 void add_tune(CLI::App& app, TuneOptions& o) {
   app.add_option("--finetune", o.epochs, "Epochs of training by distillation; 0: none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   app.add_option("--lr", o.lr, "Learning rate at the beginning, of Adam; it falls to 0")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   app.add_option("--structured-lr", o.structured_lr,
                  "Factor on the learning rate of the new layers")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
-  app.add_option("--batch", o.batch, "Images in a step")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--batch", o.batch, "Images in a step")->check(positive())->capture_default_str();
   app.add_option("--teacher-weight", o.teacher_weight,
                  "Share of the loss by the original's logits; the rest is by the labels")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--temperature", o.temperature, "Of the original's softmax")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   app.add_option("--validation", o.validation,
                  "Share of the training set that chooses the best epoch; with the trainer's share "

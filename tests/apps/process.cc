@@ -37,7 +37,7 @@ std::string idx(const std::vector<int64_t>& sizes, const Container& values) {
 
 pid_t start(const std::vector<std::string>& arguments, const std::string& out,
             const std::string& err) {
-  const std::string program = std::string(PAPILIO_BINARY_DIR) + "/bin/" + arguments.at(0);
+  const std::string program = concat(PAPILIO_BINARY_DIR, "/bin/", arguments.at(0));
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -245,6 +245,15 @@ TEST_F(TrainMlp, LrDecayLowersTheRateAfterEveryEpoch) {
   }
 }
 
+TEST_F(TrainMlp, NumbersThatCanNotBeAreUsageErrorsInALine) {
+  for (const char* text : {"-1", "nan", "inf", "few"}) {
+    const Outcome outcome = run(command("numbers", {"--structured-lr", text}));
+    EXPECT_EQ(outcome.code, 2) << text;
+    EXPECT_THAT(outcome.err, HasSubstr(std::string("--structured-lr: ") + text +
+                                       ", a number of at least 0 is needed\n"));
+  }
+}
+
 TEST_F(TrainMlp, FoldersMayHaveAnyName) {
   for (const char* name : {"a+b c", "100 %s %d{}", "\xc3\xbc\xe6\x97\xa5", "mnist+cifar10,x"}) {
     SCOPED_TRACE(name);
