@@ -241,6 +241,7 @@ void backward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& grad_y,
   depth_first<T>(
       2 * passes - 1, row_parts(schedule), get, [&](int64_t step, const Pass<T>& pass) HWY_ATTR {
         const int64_t i = index(step);
+        fetch_next(plan, pass, step, 2 * passes - 1);
         if (step < passes - 1) return run_forward(pass, input(i), input(i + 1));
         run_backward(pass, input(i), i == passes - 1 ? grad_y : gradient,
                      i == 0 ? grad_x : gradient, add, grad_twiddle + (pass.twiddle - plan.twiddle));

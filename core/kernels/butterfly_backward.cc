@@ -87,7 +87,7 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
   const Buffer sums(static_cast<size_t>(chunks * sums_size) * sizeof(T));
   const Buffer bias_sums(static_cast<size_t>(chunks * bias_size) * sizeof(Real<T>));
   std::fill_n(bias_sums.as<Real<T>>(), chunks * bias_size, Real<T>(0));
-  const bool gated = relu_y || gradients.bias;
+  const bool gated = relu_y || gradients.bias, from_memory = call.from_memory();
   const auto body = [&](int64_t begin, int64_t end) {
     const int64_t tile = call.tile_rows(ceil_div(call.rows, chunks), 32 << 10);
     const int64_t slab = tile * call.row.size;
@@ -101,7 +101,15 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
       const int64_t chunk_begin = call.rows * chunk / chunks;
       const int64_t chunk_end = call.rows * (chunk + 1) / chunks;
       for (int64_t first = chunk_begin; first < chunk_end; first += tile) {
-        const int64_t count = std::min(tile, chunk_end - first);
+        const int64_t count = std::min(tile, chunk_end - first), after = first + count;
+        NextTile next;
+        if (from_memory && after < chunk_end) {
+          const int64_t rows = std::min(tile, chunk_end - after);
+          next.reads[0] = call.region(x, after, rows, s.in_features);
+          next.reads[1] = call.region(grad_y, after, rows, s.out_features);
+          if (relu_y) next.reads[2] = call.region(relu_y, after, rows, s.out_features);
+          if (gradients.x) next.writes = call.region(gradients.x, after, rows, s.in_features);
+        }
         const Rows<T> x_rows = call.gather(x_stage, x, first, count, s.in_features, s.in_features);
         for (int64_t stack = 0; stack < s.nstacks; ++stack) {
           const int64_t kept = call.kept(stack), offset = stack * s.n;
@@ -120,8 +128,10 @@ void backward(const ButterflyCall<T>& call, const T* x, const T* relu_y, const T
             grad_rows = gate;
           }
           const bool direct = gradients.x && !call.staged() && stack == 0;
+          RowsPlan<T> plan = call.plan(stack, count);
+          if (from_memory && stack + 1 == s.nstacks) plan.next = &next;
           call.kernels.backward(
-              call.plan(stack, count), x_rows, grad_rows,
+              plan, x_rows, grad_rows,
               direct ? call.view(gradients.x, first, s.in_features, s.in_features)
                      : call.stage_view(grad_stage),
               first > chunk_begin,

@@ -143,6 +143,16 @@ class ButterflyCall {
     });
     return stage_view(stage);
   }
+  /// Whether the arrays are far larger than the caches, so that tiles are worth asking for early.
+  bool from_memory() const {
+    constexpr int64_t kCaches = int64_t{2} << 20;
+    return !staged() &&
+           shape.batch * (shape.in_features + shape.out_features) * int64_t{sizeof(T)} > kCaches;
+  }
+  /// Rows from `first` on of an array with rows of `pitch` numbers, for NextTile.
+  NextTile::Region region(const T* array, int64_t first, int64_t count, int64_t pitch) const {
+    return {array + first * pitch, count * pitch * int64_t{sizeof(T)}};
+  }
   /// The way back, of what was written to stage_view(stage); adds to the target if `add`.
   void scatter(const T* stage, T* target, int64_t first, int64_t count, int64_t pitch,
                int64_t width, bool add = false) const {

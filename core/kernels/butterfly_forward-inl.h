@@ -209,6 +209,7 @@ void forward(const RowsPlan<T>& plan, const Rows<T>& x, const Rows<T>& y, Real<T
   depth_first<T>(
       steps.count(), row_parts(schedule), [&](int64_t) HWY_ATTR { return steps.next(); },
       [&](int64_t step, const Pass<T>& pass) HWY_ATTR {
+        fetch_next(plan, pass, step, steps.count());
         run_forward(pass, step == 0 ? x : tile, step == steps.count() - 1 ? y : tile);
       });
 }

@@ -36,6 +36,15 @@ struct Finish {
   bool any() const { return scale || bias || relu || stream; }
 };
 
+/// What the next tile reads and writes: the passes of this one ask the memory for it.
+struct NextTile {
+  struct Region {
+    const void* begin = nullptr;
+    int64_t bytes = 0;
+  };
+  Region reads[3], writes;
+};
+
 /// The butterfly of one stack over some rows.
 template <class T>
 struct RowsPlan {
@@ -51,6 +60,7 @@ struct RowsPlan {
   int64_t factor_pitch;
   bool frozen;
   Finish<T> finish = {};
+  const NextTile* next = nullptr;  ///< null: nothing is asked for
 };
 
 /// Features-major numbers in memory: feature f of column c is number f * pitch + c, or stands in

@@ -20,6 +20,7 @@
 
 #include "papilio/core/kernels/butterfly_kernels.h"
 #include "papilio/core/kernels/butterfly_vectors-inl.h"
+#include "papilio/core/memory.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace papilio::kernels::HWY_NAMESPACE {
@@ -287,6 +288,29 @@ HWY_INLINE void depth_first(int64_t count, int64_t parts, const Get& get, const 
     step += steps;
     if (one_is_left) passes[0] = passes[steps];
   }
+}
+
+// The share of a pass, or of its groups, in what the next tile needs. Few lines at a time: a burst
+// of them is waited for.
+template <class T>
+HWY_INLINE void fetch_next(const RowsPlan<T>& plan, const Pass<T>& pass, int64_t step,
+                           int64_t steps) {
+  if (!plan.next) return;
+  const double whole = 1.0 / static_cast<double>(steps * pass.groups),
+               from = static_cast<double>(step * pass.groups + pass.begin) * whole,
+               to = static_cast<double>(step * pass.groups + pass.end) * whole;
+  const auto share = [&](const NextTile::Region& region) HWY_ATTR {
+    const auto size = static_cast<double>(region.bytes);
+    const auto begin = static_cast<int64_t>(size * from);
+    return NextTile::Region{static_cast<const char*>(region.begin) + begin,
+                            static_cast<int64_t>(size * to) - begin};
+  };
+  for (const NextTile::Region& all : plan.next->reads) {
+    const NextTile::Region part = share(all);
+    memory::fetch(part.begin, part.bytes);
+  }
+  const NextTile::Region part = share(plan.next->writes);
+  memory::fetch<memory::Access::write>(part.begin, part.bytes);
 }
 
 // The number of parts of a row between its whole passes.
