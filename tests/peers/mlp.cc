@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "papilio/core/kernels/simd.h"
+#include "papilio/core/memory.h"
 #include "papilio/core/threads.h"
 #include "papilio/tests/peers/measure.h"
 
@@ -90,6 +91,7 @@ Options parse(std::span<char*> arguments) {
 }
 
 int run(const Options& options) {
+  memory::keep_freed_memory();  // as our executables do
   set_threads(options.threads);
   Config report = {{"threads", threads()}, {"simd", std::string(kernels::simd_target())}};
   for (const std::string& hidden : options.hidden)

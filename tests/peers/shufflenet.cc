@@ -19,6 +19,7 @@
 
 #include "papilio/core/kernels/peak.h"
 #include "papilio/core/kernels/simd.h"
+#include "papilio/core/memory.h"
 #include "papilio/core/threads.h"
 #include "papilio/tests/peers/measure.h"
 
@@ -207,6 +208,7 @@ Options parse(std::span<char*> arguments) {
 }
 
 int run(const Options& options) {
+  memory::keep_freed_memory();  // as our executables do
   set_threads(options.threads);
   const Task task = parse_task(options.task);
   if (options.profile) {
