@@ -78,9 +78,10 @@ Cost ChannelHadamard::cost(const Shape& input) const {
   return {.flops = 2 * n_ * levels(n_) * input.leading().numel()};
 }
 
-bool ComposedMixer::pays(const KMatrix& mixer, int64_t out) {
-  const int64_t n = mixer.n();
-  return mixer.nstacks() == 1 && out * mixer.in_features() <= 9 * n * levels(n) * mixer.width();
+bool ComposedMixer::pays(const KMatrix& mixer, int64_t out, Use use) {
+  const int64_t n = mixer.n(), products = use == Use::training ? 9 : 6;
+  return mixer.nstacks() == 1 &&
+         out * mixer.in_features() <= products * n * levels(n) * mixer.width();
 }
 
 Tensor ComposedMixer::weight(KMatrix& mixer) const {

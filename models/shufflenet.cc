@@ -106,9 +106,9 @@ Tensor mixed(const std::unique_ptr<Module>& mixer, const Tensor& x) {
 
 // The mixer as a K-matrix that is better composed with a weight of `out` rows; null if there is
 // none.
-KMatrix* composed(const std::unique_ptr<Module>& mixer, int64_t out) {
+KMatrix* composed(const std::unique_ptr<Module>& mixer, int64_t out, ComposedMixer::Use use) {
   auto* kmatrix = dynamic_cast<KMatrix*>(mixer.get());
-  return kmatrix && ComposedMixer::pays(*kmatrix, out) ? kmatrix : nullptr;
+  return kmatrix && ComposedMixer::pays(*kmatrix, out, use) ? kmatrix : nullptr;
 }
 
 }  // namespace
@@ -139,8 +139,9 @@ ShuffleBlock::ShuffleBlock(const Options& o, Rng rng)
       norm3_(branch_channels(o)) {
   norm1_.fuse(Activation::relu);
   norm3_.fuse(Activation::relu);
-  composed_in_ = composed(mix_in_, mid_channels(o));
-  composed_mid_ = composed(mix_mid_, mid_channels(o));
+  composed_in_ = composed(mix_in_, mid_channels(o), ComposedMixer::Use::training);
+  inferred_in_ = composed(mix_in_, mid_channels(o), ComposedMixer::Use::inference);
+  composed_mid_ = composed(mix_mid_, mid_channels(o), ComposedMixer::Use::training);
   Parameter weight = depthwise_.weight();
   weight.mutable_hints().weight_decay = false;
 }
@@ -164,12 +165,15 @@ Tensor ShuffleBlock::branch(const Tensor& x, const Tensor& residual) {
 }
 
 Tensor ShuffleBlock::reduced(const Tensor& x) {
-  if (composed_in_) return conv_norm(in_weight_.weight(*composed_in_, reduce_), {}, norm1_, x);
+  if (KMatrix* mixer = plain_inference() ? inferred_in_ : composed_in_)
+    return conv_norm(in_weight_.weight(*mixer, reduce_), {}, norm1_, x);
   return conv_norm(reduce_, norm1_, mixed(mix_in_, x));
 }
 
 Tensor ShuffleBlock::remixed(const Tensor& x) {
-  if (composed_mid_) return conv2d(x, mid_weight_.weight(*composed_mid_), {}, {});
+  // Alone, without a convolution to take in, it gains nothing in inference.
+  if (composed_mid_ && !plain_inference())
+    return conv2d(x, mid_weight_.weight(*composed_mid_), {}, {});
   return mixed(mix_mid_, x);
 }
 

@@ -69,7 +69,8 @@ class ShuffleBlock : public Module {
 
   Options options_;
   std::unique_ptr<Module> mix_in_, mix_mid_;
-  KMatrix *composed_in_ = nullptr, *composed_mid_ = nullptr;  // the mixers, where it pays
+  // The mixers, where it pays in training, and in inference.
+  KMatrix *composed_in_ = nullptr, *composed_mid_ = nullptr, *inferred_in_ = nullptr;
   ComposedMixer in_weight_, mid_weight_;
   Conv2d reduce_, depthwise_, expand_;
   BatchNorm2d norm1_, norm2_, norm3_;

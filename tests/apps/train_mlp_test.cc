@@ -190,8 +190,7 @@ TEST(Help, IsWhatTheDocsSay) {
                           "compress", "classify", "learn_transform"}) {
     const Outcome outcome = run({app, "--help"});
     EXPECT_EQ(outcome.code, 0);
-    EXPECT_EQ(outcome.out,
-              read_file(std::string(PAPILIO_SOURCE_DIR) + "/docs/help/" + app + ".txt"))
+    EXPECT_EQ(outcome.out, read_file(concat(PAPILIO_SOURCE_DIR, "/docs/help/", app, ".txt")))
         << "if the change is meant: build/release/bin/" << app << " --help > docs/help/" << app
         << ".txt";
   }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "papilio/core/error.h"
 #include "papilio/core/file.h"
 
 namespace papilio::picture_files {
@@ -10,7 +11,7 @@ namespace papilio::picture_files {
 inline constexpr int64_t kHeight = 16, kWidth = 24;
 
 inline std::string path(const std::string& name) {
-  return std::string(PAPILIO_SOURCE_DIR) + "/tests/data/pictures/" + name;
+  return concat(PAPILIO_SOURCE_DIR, "/tests/data/pictures/", name);
 }
 inline std::string bytes(const std::string& name) { return read_file(path(name)); }
 

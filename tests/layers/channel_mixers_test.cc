@@ -103,6 +103,8 @@ TEST(ComposedMixer, PaysForSmallMatrices) {
   EXPECT_TRUE(ComposedMixer::pays(mixer(384, 1), 96));
   EXPECT_FALSE(ComposedMixer::pays(mixer(1536, 1), 384));
   EXPECT_FALSE(ComposedMixer::pays(KMatrix(24, 40, {}, Rng(1)), 24));
+  EXPECT_TRUE(ComposedMixer::pays(mixer(192, 1), 48, ComposedMixer::Use::inference));
+  EXPECT_FALSE(ComposedMixer::pays(mixer(384, 1), 96, ComposedMixer::Use::inference));
 }
 
 TEST(KMatrix, BeginsAsAPermutation) {
