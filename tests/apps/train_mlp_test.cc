@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "papilio/core/config.h"
+#include "papilio/core/error.h"
 #include "papilio/tests/apps/process.h"
 #include "papilio/tests/models/toy.h"
 
