@@ -122,7 +122,9 @@ TEST_F(Compress, GoesOnWhereItStopped) {
   kill(process, SIGINT);
   const int code = wait_for(process);
   EXPECT_TRUE(code == 130 || code == 0) << code;  // 0: it had ended already
-  EXPECT_EQ(std::filesystem::exists(at("parts")), code == 0);
+  const std::string said = read_file(at("log.err"));
+  const bool written = code == 0 || said.find("only the report is missing") != std::string::npos;
+  EXPECT_EQ(std::filesystem::exists(at("parts")), written) << said;
   std::vector<std::string> other = settings;
   other[3] = "params=70%";
   const Outcome changed = compress("a/best.safetensors", "parts", other);
