@@ -61,8 +61,8 @@ class ComposedMixer {
   /// Is the product with a weight of `out` rows less work than the K-matrix? In training, forward
   /// and backward, by measured costs a multiplication: 1.1 in a dense matrix, 2.4 in a K-matrix, of
   /// which a step does 3 and 4 times those of a forward pass. In inference, where a butterfly needs
-  /// half of its multiplications: ShuffleNet is faster by 4 to 20 % with the K-matrix itself from 8
-  /// times n log2 n products on, slower by 1 to 5 % at 4.5 times.
+  /// half of its multiplications, ShuffleNet is faster with the K-matrix itself from 8 times n log2
+  /// n products on, and slower at 4.5 times (tests/peers/run.sh shufflenet --task infer_64_32).
   static bool pays(const KMatrix& mixer, int64_t out, Use use = Use::training);
 
   /// The weight [channels, channels, 1, 1] of a convolution that is the K-matrix itself.

@@ -143,7 +143,7 @@ class ButterflyCall {
     });
     return stage_view(stage);
   }
-  /// Whether the arrays are far larger than the caches, so that tiles are worth asking for early.
+  /// Whether x and y are larger than a second cache, so that tiles are worth asking for early.
   bool from_memory() const {
     constexpr int64_t kCaches = int64_t{2} << 20;
     return !staged() &&

@@ -70,7 +70,8 @@ void forward(const ButterflyCall<T>& call, const T* x, T* y, const ButterflyEnd<
   const int64_t tile = call.tile_rows(call.rows, (wide ? 64 : 32) << 10),
                 tiles = ceil_div(call.rows, tile);
   const Buffer bias = bias_slots(call, end.bias);
-  // The processor foresees short rows by itself: measured, asking for them costs a quarter.
+  // The processor foresees short rows by itself: with 96 features, n = 128 and 32,768 rows, asking
+  // for them cost a quarter.
   const bool stream = streams(s, y), early = call.from_memory() && s.n * int64_t{sizeof(T)} >= 1024;
   const auto body = [&](int64_t begin, int64_t task_end) {
     const int64_t stage = call.stage_size(tile);
